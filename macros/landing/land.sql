@@ -1,0 +1,288 @@
+{#
+    The landing of one raw table: every raw row once, typed by the contract, judged by itself, and told from
+    its duplicates. Columns: the contract's, then
+      _loaded_at           when the row reached the warehouse (absent: the row's own time)
+      _row_key             the key as text
+      _reject_reason       why the row is refused, or null
+      _reject_column       the column at fault
+      _unparsed_columns    optional columns whose value could not be read (kept as null)
+      _unknown_columns     columns whose value lies outside the enumeration (kept as `unknown`)
+      _is_duplicate        a row of the same key won
+      _raw_row             the raw row as JSON, for refused rows
+    Reasons: missing_required, unparseable, no_identity, ends_before_start, from_the_future, or those of
+    `judgements`: [{reason, column, condition}] over the parsed columns and those of `lookup`.
+    lookup: {relation, key, columns}: another table's columns, joined on an equal key, for judgements only.
+    seed: the relation that serves where a reference table is not landed.
+#}
+{% macro land(domain, table, seed=none, lookup=none, judgements=[]) %}
+{%- set _ = source(domain, table) -%}
+{%- if not execute -%}
+select 1 as parsing
+{%- else -%}
+{%- set node = kpi_warehouse.contract_table(domain, table) -%}
+{%- set columns = kpi_warehouse.contract_columns(node) -%}
+{%- set own_time = kpi_warehouse.contract_meta(node, 'own_time') -%}
+{%- set raw = kpi_warehouse.raw_table(domain, table) -%}
+{%- if not raw.found and seed is not none -%}
+    {%- set raw = {'found': true, 'columns': kpi_warehouse.relation_columns(seed), 'relation': seed | string, 'place': 'seed ' ~ seed.identifier} -%}
+{%- endif -%}
+{%- set raw_types = {} -%}
+{%- for column in raw.columns -%}
+    {%- do raw_types.update({column.name | lower: column}) -%}
+{%- endfor -%}
+{%- if raw.found -%}
+    {%- for column in columns if column.is_required and column.name not in raw_types -%}
+        {{ exceptions.raise_compiler_error("Raw table " ~ domain ~ "." ~ table ~ " lacks the required column '" ~ column.name ~ "' (looked in " ~ raw.place ~ ", found: " ~ raw_types.keys() | join(', ') ~ "). Add the column, or remove the table: an absent table only leaves out the KPIs that count it.") }}
+    {%- endfor -%}
+{%- endif -%}
+{%- set keys = columns | selectattr('is_key') | map(attribute='name') | list -%}
+{%- set newest_wins = kpi_warehouse.contract_meta(node, 'duplicate_winner', 'newest') != 'oldest' -%}
+with
+
+raw_rows as (
+
+    {% if raw.found -%}
+    select
+        {%- for column in raw.columns %}
+        {{ adapter.quote(column.name) }} as {{ adapter.quote('raw_' ~ column.name | lower) }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ raw.relation }} as landed
+    {%- else -%}
+    select
+        {%- for column in columns %}
+        {{ kpi_warehouse.typed_null(column.type) }} as raw_{{ column.name }}{{ "," if not loop.last }}
+        {%- endfor %}
+    where false
+    {%- endif %}
+
+),
+
+parsed as (
+
+    select
+        raw_rows.*,
+        {%- for column in columns %}
+        {%- if not raw.found or column.name not in raw_types %}
+        {{ kpi_warehouse.typed_null(column.type) }} as {{ column.name }},
+        {%- else %}
+        {{ kpi_warehouse.parse_value('raw_rows.' ~ adapter.quote('raw_' ~ column.name), column.type, raw_types[column.name].type) }} as {{ column.name }},
+        {%- endif %}
+        {%- endfor %}
+        {% if '_loaded_at' in raw_types -%}
+        {{ kpi_warehouse.parse_value('raw_rows.' ~ adapter.quote('raw__loaded_at'), 'ts', raw_types['_loaded_at'].type) }}
+        {%- else -%}
+        {{ kpi_warehouse.typed_null('ts') }}
+        {%- endif %} as landed_at
+    from raw_rows
+
+),
+{% if lookup is not none %}
+looked_up as (
+
+    select
+        {{ lookup.key }},
+        {%- for column in lookup.columns %}
+        {{ column }} as lookup_{{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ lookup.relation }}
+
+),
+{% endif %}
+reasoned as (
+
+    select
+        parsed.*,
+        case
+            {%- for column in columns if column.is_required %}
+            {%- if column.name in raw_types and not kpi_warehouse.is_native(column.type, raw_types[column.name].type) %}
+            when parsed.{{ column.name }} is null and not {{ kpi_warehouse.raw_is_missing('parsed.' ~ adapter.quote('raw_' ~ column.name), raw_types[column.name].type) }} then 'unparseable:{{ column.name }}'
+            {%- endif %}
+            when parsed.{{ column.name }} is null then 'missing_required:{{ column.name }}'
+            {%- endfor %}
+            {%- set identity = kpi_warehouse.contract_meta(node, 'identity_columns', []) %}
+            {%- if identity %}
+            when coalesce({% for name in identity %}parsed.{{ name }}{{ ", " if not loop.last }}{% endfor %}) is null then 'no_identity:{{ identity[0] }}'
+            {%- endif %}
+            {%- for span in kpi_warehouse.contract_meta(node, 'spans', []) %}
+            when {{ kpi_warehouse.span_is_reversed(columns, span) }} then 'ends_before_start:{{ span[1] }}'
+            {%- endfor %}
+            {%- if own_time and var('as_of') %}
+            when parsed.{{ own_time }} > {{ kpi_warehouse.as_of_given() }} then 'from_the_future:{{ own_time }}'
+            {%- endif %}
+            {%- for judgement in judgements %}
+            when {{ judgement.condition }} then '{{ judgement.reason }}:{{ judgement.column }}'
+            {%- endfor %}
+        end as _fault
+    from parsed
+    {%- if lookup is not none %}
+    left join looked_up on parsed.{{ lookup.key }} = looked_up.{{ lookup.key }}
+    {%- endif %}
+
+),
+
+judged as (
+
+    select
+        {%- for column in columns %}
+        {%- if column.accepted %}
+        case
+            when {{ column.name }} is null then null
+            when {{ column.name }} in ({% for value in column.accepted %}'{{ value }}'{{ ", " if not loop.last }}{% endfor %}) then {{ column.name }}
+            else 'unknown'
+        end as {{ column.name }},
+        {%- elif column.has_happened and not column.is_required and var('as_of') %}
+        case when {{ column.name }} <= {{ kpi_warehouse.as_of_given() }} then {{ column.name }} end as {{ column.name }},
+        {%- else %}
+        {{ column.name }},
+        {%- endif %}
+        {%- endfor %}
+        coalesce(landed_at{{ ', ' ~ own_time if own_time }}) as _loaded_at,
+        {{ kpi_warehouse.concat_text(keys, '|') }} as _row_key,
+        split_part(_fault, ':', 1) as _reject_reason,
+        split_part(_fault, ':', 2) as _reject_column,
+        {%- set checks = [] %}
+        {%- for column in columns if not column.is_required and column.name in raw_types and not kpi_warehouse.is_native(column.type, raw_types[column.name].type) and column.type not in ('id', 'text') %}
+        {%- do checks.append("case when " ~ column.name ~ " is null and not " ~ kpi_warehouse.raw_is_missing(adapter.quote('raw_' ~ column.name), raw_types[column.name].type) ~ " then '" ~ column.name ~ "' end") %}
+        {%- endfor %}
+        {{ kpi_warehouse.concat_present(checks) }} as _unparsed_columns,
+        {%- set checks = [] %}
+        {%- for column in columns if column.accepted %}
+        {%- do checks.append("case when " ~ column.name ~ " not in ('" ~ column.accepted | join("', '") ~ "') then '" ~ column.name ~ "' end") %}
+        {%- endfor %}
+        {{ kpi_warehouse.concat_present(checks) }} as _unknown_columns,
+        case when _fault is not null then {{ kpi_warehouse.raw_row_as_json(raw.columns) }} end as _raw_row
+    from reasoned
+
+),
+
+repeated_keys as (
+
+    select {{ keys | join(', ') }}
+    from judged
+    where _reject_reason is null
+    group by {{ keys | join(', ') }}
+    having count(*) > 1
+
+),
+
+ranked as (
+
+    select
+        {%- for column in columns %}
+        judged.{{ column.name }},
+        {%- endfor %}
+        judged._loaded_at,
+        judged._row_key,
+        judged._reject_reason,
+        judged._reject_column,
+        judged._unparsed_columns,
+        judged._unknown_columns,
+        judged._raw_row,
+        row_number() over (
+            partition by {% for key in keys %}judged.{{ key }}{{ ", " if not loop.last }}{% endfor %}
+            order by
+                judged._loaded_at {{ 'desc' if newest_wins else 'asc' }} nulls last,
+                {%- for column in columns if not column.is_key %}
+                {{ kpi_warehouse.as_text('judged.' ~ column.name) }} desc nulls last{{ "," if not loop.last }}
+                {%- else %}
+                judged._row_key
+                {%- endfor %}
+        ) as place_in_key
+    from judged
+    inner join repeated_keys
+        on {% for key in keys %}judged.{{ key }} is not distinct from repeated_keys.{{ key }}{{ "
+        and " if not loop.last }}{% endfor %}
+    where judged._reject_reason is null
+
+),
+
+singles as (
+
+    select
+        {%- for column in columns %}
+        judged.{{ column.name }},
+        {%- endfor %}
+        judged._loaded_at,
+        judged._row_key,
+        judged._reject_reason,
+        judged._reject_column,
+        judged._unparsed_columns,
+        judged._unknown_columns,
+        judged._raw_row,
+        1 as place_in_key
+    from judged
+    left join repeated_keys
+        on judged._reject_reason is null
+        and {% for key in keys %}judged.{{ key }} is not distinct from repeated_keys.{{ key }}{{ "
+        and " if not loop.last }}{% endfor %}
+    where judged._reject_reason is not null or repeated_keys.{{ (columns | selectattr('is_key') | selectattr('is_required') | map(attribute='name') | list)[0] }} is null
+
+),
+
+every_row as (
+
+    select * from ranked
+    union all
+    select * from singles
+
+)
+
+select
+    {%- for column in columns %}
+    {{ column.name }},
+    {%- endfor %}
+    _loaded_at,
+    _row_key,
+    _reject_reason,
+    _reject_column,
+    _unparsed_columns,
+    _unknown_columns,
+    place_in_key > 1 as _is_duplicate,
+    _raw_row
+from every_row
+{%- endif -%}
+{% endmacro %}
+
+{# Columns of a relation as [{name, type}]. #}
+{% macro relation_columns(relation) %}
+    {%- set columns = [] -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do columns.append({'name': column.name, 'type': column.data_type | lower}) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{% endmacro %}
+
+{# True where the end of a span lies before its start; a time against a date compares business dates. #}
+{% macro span_is_reversed(columns, span) -%}
+    {%- set types = {} -%}
+    {%- for column in columns %}{% do types.update({column.name: column.type}) %}{% endfor -%}
+    {%- if types[span[0]] == 'ts' and types[span[1]] == 'date' -%}
+        parsed.{{ span[1] }} < {{ kpi_warehouse.date_of(kpi_warehouse.to_local('parsed.' ~ span[0], "'" ~ var('business_timezone') ~ "'")) }}
+    {%- else -%}
+        parsed.{{ span[1] }} < parsed.{{ span[0] }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The accepted winners of a landed table: what every later model reads. #}
+{% macro staged(domain, table) -%}
+{%- set base = ref('base_' ~ domain ~ '__' ~ table) -%}
+{%- if not execute -%}
+select 1 as parsing
+{%- else -%}
+with
+
+landed as (
+
+    select * from {{ base }}
+
+)
+
+select
+    {%- for column in kpi_warehouse.contract_columns(kpi_warehouse.contract_table(domain, table)) %}
+    {{ column.name }},
+    {%- endfor %}
+    _loaded_at
+from landed
+where _reject_reason is null and not _is_duplicate
+{%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,39 @@
+{# Text helpers of the landing. #}
+
+{# True where a raw type cannot hold a value that fails to be read as the contract type. #}
+{% macro is_native(type, raw_type) -%}
+    {%- set kind = kpi_warehouse.raw_kind(raw_type) -%}
+    {%- set natives = {
+        'id': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
+        'text': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
+        'num': ['int', 'decimal'], 'money': ['int'], 'int': ['int'], 'bool': ['bool'],
+        'ts': ['ts', 'ts_other', 'tstz', 'date'], 'timestamp': ['ts', 'ts_other', 'tstz', 'date'],
+        'date': ['date', 'ts', 'ts_other', 'tstz']
+    } -%}
+    {{ return(kind in natives[type]) }}
+{%- endmacro %}
+
+{# Columns as one text, nulls as nothing. #}
+{% macro concat_text(columns, separator) -%}
+    {%- for column in columns -%}
+        coalesce({{ kpi_warehouse.as_text(column) }}, ''){{ " || '" ~ separator ~ "' || " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{# The present ones of some text expressions, comma-separated; null if none is present. #}
+{% macro concat_present(expressions) -%}
+    {%- if expressions -%}
+        nullif(concat_ws(',', {{ expressions | join(', ') }}), '')
+    {%- else -%}
+        {{ kpi_warehouse.typed_null('text') }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# The raw row (columns named raw_<name>) as a JSON text. #}
+{% macro raw_row_as_json(columns) -%}
+    {%- set pairs = {} -%}
+    {%- for column in columns -%}
+        {%- do pairs.update({column.name: adapter.quote('raw_' ~ column.name | lower)}) -%}
+    {%- endfor -%}
+    {{ kpi_warehouse.json_object(pairs) if pairs else kpi_warehouse.typed_null('text') }}
+{%- endmacro %}

@@ -1,0 +1,1 @@
+{{ as_of_row(ref('stg_credit__happenings')) }}

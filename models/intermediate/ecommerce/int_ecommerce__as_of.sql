@@ -1,0 +1,1 @@
+{{ as_of_row(ref('stg_ecommerce__happenings')) }}

@@ -1,0 +1,1 @@
+{{ as_of_row(ref('stg_manufacturing__happenings')) }}

@@ -1,0 +1,2 @@
+-- Written by `kpi sync`; do not edit.
+{{ staged('ecommerce', 'service_tickets') }}

@@ -1,0 +1,4 @@
+-- Written by `kpi sync`; do not edit.
+{{ config(materialized='table') }}
+
+{{ land('manufacturing', 'scrap_reports') }}

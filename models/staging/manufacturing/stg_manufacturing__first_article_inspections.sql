@@ -1,0 +1,2 @@
+-- Written by `kpi sync`; do not edit.
+{{ staged('manufacturing', 'first_article_inspections') }}

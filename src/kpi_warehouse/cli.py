@@ -1,0 +1,49 @@
+"""The command line: `kpi --help`."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+#: Subcommands by name: the module and the click command in it. Imported only when called, so that
+#: `kpi --help` stays quick.
+COMMANDS = {
+    "build": ("kpi_warehouse.build", "build", "Build the warehouse, check it and publish it."),
+    "demo": ("kpi_warehouse.demo.command", "demo", "Write the demonstration data."),
+    "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
+    "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),
+    "sync": ("kpi_warehouse.sync", "sync_command", "Bring written models in step with their declarations."),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the subcommands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The subcommand `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of subcommands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][2]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kpi-warehouse")
+def main() -> None:
+    """KPI Warehouse: from raw events to governed, versioned KPIs."""
+
+
+if __name__ == "__main__":
+    main()
