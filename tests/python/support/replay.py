@@ -76,6 +76,9 @@ class Replayer:
         as_of = ["--vars", json.dumps({"as_of": as_of_utc})] if as_of_utc else []
         selection = [f"tag:{domain},path:models/{part}" for part in ("staging", "intermediate", "kpis", "marts")]
         self.dbt("run", "--select", "path:models/staging/dictionary", *selection, *as_of)
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+        DuckDBConnectionManager.close_all_connections()
         with duckdb.connect(str(self.warehouse), read_only=True) as db:
             names = db.sql(
                 "select table_name from information_schema.tables where table_schema = 'kpis' order by 1"
