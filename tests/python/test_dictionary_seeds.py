@@ -1,0 +1,478 @@
+"""The seeds of the metric dictionary agree with each other and with the governance rules."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+SEEDS = Path(__file__).parents[2] / "seeds" / "dictionary"
+DOMAINS = ("ecommerce", "manufacturing", "credit")
+PREFIX = {"ecommerce": "ec_", "manufacturing": "mf_", "credit": "cr_"}
+GRAINS = {
+    "quarter_hour", "hour", "shift", "day", "week", "month", "quarter", "cohort_week", "cohort_month",
+}  # fmt: skip
+TWO_VERSIONS = {"ec_cvr", "mf_oee", "mf_availability", "mf_performance", "cr_dpd30_rate"}
+REAL_TIME = {
+    "ec_cvr",
+    "ec_checkout_paid_rate",
+    "ec_payment_failure_rate",
+    "ec_fast_first_screen_share",
+    "ec_key_sku_availability",
+}
+WITHOUT_ALL = {"mf_rty", "cr_psi"}
+# The quarter target of net growth is stated by the source, the KPI is published by week and month.
+UNPUBLISHED_TARGET_GRAINS = {("ec_member_net_growth_rate", "quarter")}
+
+Row = dict[str, str]
+
+
+def read(name: str) -> list[Row]:
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def read_all(name: str) -> list[Row]:
+    return [row for domain in DOMAINS for row in read(f"{name}_{domain}")]
+
+
+def day(text: str, default: date) -> date:
+    return date.fromisoformat(text) if text else default
+
+
+def split(text: str) -> list[str]:
+    return text.split("|") if text else []
+
+
+DEFINITIONS = read_all("metric_definitions")
+PARAMETERS = read_all("metric_parameters")
+APPROVALS = read_all("metric_approvals")
+TARGETS = read_all("kpi_targets")
+ALERTS = read_all("alert_rules")
+OWNERS = {row["role"]: row for row in read("owners")}
+KPIS = {row["kpi_id"] for row in DEFINITIONS}
+VERSIONS = {(row["kpi_id"], row["version"]): row for row in DEFINITIONS}
+
+KEYS = {
+    **{f"metric_definitions_{d}": ("kpi_id", "version") for d in DOMAINS},
+    **{f"metric_parameters_{d}": ("metric_id", "version", "parameter") for d in DOMAINS},
+    **{f"metric_approvals_{d}": ("kpi_id", "version", "role") for d in DOMAINS},
+    **{f"kpi_targets_{d}": ("target_id",) for d in DOMAINS},
+    **{f"alert_rules_{d}": ("rule_id",) for d in DOMAINS},
+    "required_approvals": ("domain", "role"),
+    "source_contradictions": ("contradiction_id",),
+    "kpi_dq_dependencies": ("kpi_prefix", "depends_on_kpi_id"),
+    "owners": ("role",),
+}
+
+
+def test_every_seed_file_is_known() -> None:
+    assert {path.stem for path in SEEDS.glob("*.csv")} == set(KEYS)
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS.items())
+def test_keys_are_unique_and_set(name: str, key: tuple[str, ...]) -> None:
+    rows = read(name)
+    assert rows
+    counts = Counter(tuple(row[column] for column in key) for row in rows)
+    assert [k for k, n in counts.items() if n > 1] == []
+    assert [k for k in counts if not all(k)] == []
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_files_are_clean_csv(name: str) -> None:
+    raw = (SEEDS / f"{name}.csv").read_bytes()
+    assert not raw.startswith(b"\xef\xbb\xbf")
+    assert b"\r" not in raw
+    with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
+        header, *rows = csv.reader(handle)
+    assert [row for row in rows if len(row) != len(header)] == []
+    assert [cell for row in rows for cell in row if cell != cell.strip()] == []
+
+
+def test_properties_describe_every_column() -> None:
+    properties = yaml.safe_load((SEEDS / "_dictionary__seeds.yml").read_text(encoding="utf-8"))
+    described = {seed["name"]: seed for seed in properties["seeds"]}
+    assert set(described) == set(KEYS)
+    for name, seed in described.items():
+        with (SEEDS / f"{name}.csv").open(encoding="utf-8", newline="") as handle:
+            header = next(csv.reader(handle))
+        assert [column["name"] for column in seed["columns"]] == header
+        assert list(seed["config"]["column_types"]) == header
+        assert all(column["description"] for column in seed["columns"])
+
+
+# --------------------------------------------------------------------------- definitions
+
+
+def test_ids_lie_in_their_domain() -> None:
+    for domain in DOMAINS:
+        for row in read(f"metric_definitions_{domain}"):
+            assert row["domain"] == domain
+            assert row["kpi_id"].startswith(PREFIX[domain])
+
+
+def test_no_text_is_empty() -> None:
+    optional = {"parallel_from", "effective_from", "effective_to", "supersedes_version"}
+    empty = [
+        (row["kpi_id"], row["version"], column)
+        for row in DEFINITIONS
+        for column, value in row.items()
+        if column not in optional and not value
+    ]
+    assert empty == []
+
+
+def test_chinese_texts_are_chinese() -> None:
+    def has_han(text: str) -> bool:
+        return re.search("[一-鿿]", text) is not None
+
+    texts = [(row["kpi_id"], row[c]) for row in DEFINITIONS for c in ("kpi_name_zh", "definition_zh")]
+    texts += [(row["rule_id"], row["response_zh"]) for row in ALERTS]
+    texts += [(row["contradiction_id"], row["topic_zh"]) for row in read("source_contradictions")]
+    texts += [(role, row["name_zh"]) for role, row in OWNERS.items()]
+    only_latin_names = {"cr_att_p50_minutes", "cr_att_p90_minutes"}
+    assert [t for t in texts if not has_han(t[1]) and t[0] not in only_latin_names] == []
+    assert [t for t in texts if not t[1]] == []
+
+
+def test_grains_and_dimensions_are_well_formed() -> None:
+    for row in DEFINITIONS:
+        grains, dimensions = split(row["grains"]), split(row["dimensions"])
+        assert grains and set(grains) <= GRAINS, row["kpi_id"]
+        assert len(set(grains)) == len(grains)
+        assert len(set(dimensions)) == len(dimensions)
+        if row["kpi_id"] in WITHOUT_ALL:
+            assert "all" not in dimensions
+        else:
+            assert dimensions[0] == "all", row["kpi_id"]
+        joined = [part for dimension in dimensions for part in dimension.split("+")]
+        assert all(re.fullmatch("[a-z_0-9]+", part) for part in joined)
+
+
+def test_only_the_five_have_real_time_grains() -> None:
+    assert {r["kpi_id"] for r in DEFINITIONS if "quarter_hour" in split(r["grains"])} == REAL_TIME
+
+
+def test_versions_of_a_kpi_share_their_shape() -> None:
+    for kpi in TWO_VERSIONS:
+        first, second = VERSIONS[kpi, "1"], VERSIONS[kpi, "2"]
+        for column in ("kpi_kind", "unit", "direction", "grains", "dimensions", "kpi_name_en", "kpi_name_zh"):
+            assert first[column] == second[column]
+        assert first["definition_en"] != second["definition_en"]
+        assert second["change_reason"] != first["change_reason"]
+
+
+def test_vocabularies() -> None:
+    uses = {"process_control", "budget", "risk_warning", "appraisal"}
+    for row in DEFINITIONS:
+        assert split(row["use_cases"]) and set(split(row["use_cases"])) <= uses
+        assert all(source.startswith(f"{row['domain']}.") for source in split(row["data_sources"]))
+        assert {row["owner_role"], row["data_owner_role"]} <= set(OWNERS)
+
+
+def test_rates_have_a_denominator_and_counts_none() -> None:
+    for row in DEFINITIONS:
+        none = row["denominator_definition"].startswith("None")
+        assert none == (row["kpi_kind"] not in {"ratio", "mean"}), row["kpi_id"]
+
+
+# --------------------------------------------------------------------------- versions and approvals
+
+
+def test_which_kpis_have_two_versions() -> None:
+    counts = Counter(row["kpi_id"] for row in DEFINITIONS)
+    assert {kpi for kpi, n in counts.items() if n == 2} == TWO_VERSIONS
+    assert max(counts.values()) == 2
+
+
+def test_versions_in_force_neither_overlap_nor_leave_a_gap() -> None:
+    for kpi in KPIS:
+        spans = sorted(
+            (day(r["effective_from"], date.min), day(r["effective_to"], date.max))
+            for (k, _), r in VERSIONS.items()
+            if k == kpi and r["status"] in {"active", "retired"}
+        )
+        assert all(start < end for start, end in spans), kpi
+        assert all(a[1] == b[0] for a, b in itertools.pairwise(spans)), kpi
+        if spans:
+            assert spans[0][0] == date.min and spans[-1][1] == date.max, kpi
+
+
+def test_later_versions_run_in_parallel_for_a_month() -> None:
+    later = [row for row in DEFINITIONS if row["version"] != "1"]
+    assert later
+    for row in later:
+        assert row["supersedes_version"] == str(int(row["version"]) - 1)
+        parallel, effective = (date.fromisoformat(row[c]) for c in ("parallel_from", "effective_from"))
+        months = (effective.year - parallel.year) * 12 + effective.month - parallel.month
+        assert months - (effective.day < parallel.day) >= 1, row["kpi_id"]
+
+
+def test_released_versions_have_every_approval_in_time() -> None:
+    required = {(r["domain"], r["role"]) for r in read("required_approvals")}
+    given = {(r["kpi_id"], r["version"], r["role"]): date.fromisoformat(r["approved_on"]) for r in APPROVALS}
+    for (kpi, version), row in VERSIONS.items():
+        roles = {role for domain, role in required if domain == row["domain"]}
+        assert len(roles) >= 2
+        if row["status"] == "draft":
+            assert not [key for key in given if key[:2] == (kpi, version)]
+            continue
+        for role in roles:
+            approved = given[kpi, version, role]
+            assert approved < day(row["parallel_from"] or row["effective_from"], date.max)
+
+
+def test_approvals_name_known_versions_and_roles() -> None:
+    assert [a for a in APPROVALS if (a["kpi_id"], a["version"]) not in VERSIONS] == []
+    assert {a["role"] for a in APPROVALS} <= set(OWNERS)
+
+
+def test_drafts_are_not_released() -> None:
+    drafts = [row for row in DEFINITIONS if row["status"] == "draft"]
+    assert drafts
+    assert all(not row["effective_from"] and not row["parallel_from"] for row in drafts)
+    used = {row["kpi_id"] for row in (*TARGETS, *ALERTS, *APPROVALS)}
+    assert not used & {row["kpi_id"] for row in drafts}
+
+
+# --------------------------------------------------------------------------- parameters
+
+# Every value that the KPI specification keeps in brackets, or names as a constant of a definition.
+CONSTANTS = [
+    ("ec_rule_identity", 1, "ttl_days_phone", 3650),
+    ("ec_rule_identity", 1, "ttl_days_device", 180),
+    ("ec_rule_identity", 1, "ttl_days_cookie", 30),
+    ("ec_rule_identity", 1, "ttl_days_fingerprint", 7),
+    ("ec_rule_traffic", 1, "max_events_per_ip_minute", 300),
+    ("ec_rule_traffic", 1, "max_events_per_session", 500),
+    ("ec_rule_session", 1, "gap_minutes", 30),
+    ("ec_rule_attribution", 1, "click_window_days", 7),
+    ("ec_rule_attribution", 1, "impression_window_days", 1),
+    ("ec_rule_realtime", 1, "window_hours", 48),
+    ("ec_key_category_cvr", 1, "view_window_days", 7),
+    ("ec_repurchase_rate_30d", 1, "window_days", 30),
+    ("ec_repurchase_rate_60d", 1, "window_days", 60),
+    ("ec_repurchase_rate_90d", 1, "window_days", 90),
+    ("ec_fast_first_screen_share", 1, "latency_max_ms", 2000),
+    ("ec_key_sku_availability", 1, "snapshot_max_hours", 24),
+    ("ec_price_competitiveness", 1, "comparison_max_hours", 24),
+    ("ec_member_enrolment_rate", 1, "window_days", 30),
+    ("ec_message_open_rate", 1, "window_hours", 72),
+    ("ec_message_click_rate", 1, "window_hours", 72),
+    ("ec_winback_conversion_rate", 1, "click_window_days", 7),
+    ("ec_dashboard_latency_minutes", 1, "percentile", 0.95),
+    ("mf_rule_stops", 1, "micro_stop_seconds", 300),
+    ("mf_data_latency_rate", 1, "latency_max_seconds", 60),
+    ("mf_capa_on_time_rate", 1, "top_categories", 3),
+    ("mf_oee", 1, "overrun_is_downtime", 0),
+    ("mf_oee", 2, "overrun_is_downtime", 1),
+    ("mf_availability", 1, "overrun_is_downtime", 0),
+    ("mf_availability", 2, "overrun_is_downtime", 1),
+    ("mf_performance", 1, "overrun_is_downtime", 0),
+    ("mf_performance", 2, "overrun_is_downtime", 1),
+    ("cr_rule_dpd", 1, "grace_days", 2),
+    ("cr_rule_dpd", 1, "coverage_tolerance", 0.005),
+    ("cr_rule_snapshots", 1, "max_age_days", 31),
+    ("cr_att_avg_minutes", 1, "trim_percentile", 0.99),
+    ("cr_att_p50_minutes", 1, "percentile", 0.5),
+    ("cr_att_p90_minutes", 1, "percentile", 0.9),
+    ("cr_supplement_cycle_p90_minutes", 1, "percentile", 0.9),
+    ("cr_api_p95_latency_ms", 1, "latency_max_ms", 30000),
+    ("cr_api_failure_rate", 1, "latency_max_ms", 30000),
+    ("cr_timeout_abandon_rate", 1, "timeout_minutes", 120),
+    ("cr_dpd30_rate", 1, "dpd_min", 30),
+    ("cr_dpd30_rate", 1, "dpd_max", 59),
+    ("cr_dpd30_rate", 2, "dpd_min", 30),
+    ("cr_fpd7_rate", 1, "window_days", 7),
+    ("cr_fpd30_rate", 1, "window_days", 30),
+    ("cr_dpd1_rate_7d", 1, "window_days", 7),
+    ("cr_dpd1_rate_14d", 1, "window_days", 14),
+    ("cr_psi", 1, "empty_band_share", 0.0001),
+    ("cr_auc", 1, "tie_weight", 0.5),
+    ("cr_cure_rate_1_29", 1, "window_days", 30),
+    ("cr_policy_rollout_24h_rate", 1, "window_hours", 24),
+]
+
+
+@pytest.mark.parametrize(("metric", "version", "parameter", "value"), CONSTANTS)
+def test_constant_is_kept_as_a_parameter(metric: str, version: int, parameter: str, value: float) -> None:
+    found = {(p["metric_id"], int(p["version"]), p["parameter"]): float(p["value"]) for p in PARAMETERS}
+    assert found[metric, version, parameter] == value
+
+
+def test_version_two_of_dpd30_has_no_upper_bound() -> None:
+    names = {p["parameter"] for p in PARAMETERS if (p["metric_id"], p["version"]) == ("cr_dpd30_rate", "2")}
+    assert "dpd_max" not in names
+
+
+def test_parameters_belong_to_a_version_or_a_rule() -> None:
+    for p in PARAMETERS:
+        if "_rule_" in p["metric_id"]:
+            assert p["version"] == "1"
+        else:
+            assert (p["metric_id"], p["version"]) in VERSIONS, p["metric_id"]
+        assert p["unit"] and p["description_en"]
+
+
+# --------------------------------------------------------------------------- targets
+
+
+def test_targets_fit_their_kpi() -> None:
+    for t in TARGETS:
+        definition = VERSIONS[t["kpi_id"], t["version"] or "1"]
+        assert t["dimension"] in split(definition["dimensions"]), t["target_id"]
+        if (t["kpi_id"], t["period_grain"]) not in UNPUBLISHED_TARGET_GRAINS:
+            assert t["period_grain"] in split(definition["grains"]), t["target_id"]
+        assert (t["dimension"] == "all") == (t["dimension_value"] == "all"), t["target_id"]
+        assert t["seed_reference"]
+
+
+def test_a_target_states_exactly_one_thing() -> None:
+    kinds = ("target_value", "relative_to_baseline", "points_to_baseline", "change_on_previous")
+    for t in TARGETS:
+        assert sum(bool(t[kind]) for kind in kinds) == 1, t["target_id"]
+        assert bool(t["change_on_previous"]) == bool(t["change_is_relative"]), t["target_id"]
+
+
+def test_comparators_suit_the_direction() -> None:
+    allowed = {"higher_is_better": {">=", ">"}, "lower_is_better": {"<=", "<"}, "in_range": {"between"}}
+    for t in TARGETS:
+        assert t["comparator"] in allowed[VERSIONS[t["kpi_id"], "1"]["direction"]], t["target_id"]
+        if t["comparator"] == "between":
+            assert float(t["target_value"]) < float(t["target_value_upper"])
+        else:
+            assert not t["target_value_upper"]
+
+
+def test_rates_are_fractions() -> None:
+    for t in TARGETS:
+        if VERSIONS[t["kpi_id"], "1"]["unit"] != "ratio":
+            continue
+        for column in ("target_value", "baseline_value", "points_to_baseline", "tolerance"):
+            assert not t[column] or abs(float(t[column])) <= 1, t["target_id"]
+
+
+def test_absolute_targets_improve_on_their_baseline() -> None:
+    for t in TARGETS:
+        if t["target_value"] and t["baseline_value"]:
+            better = float(t["target_value"]) - float(t["baseline_value"])
+            assert better * (1 if t["comparator"].startswith(">") else -1) >= 0, t["target_id"]
+
+
+def test_validity_and_stages_do_not_overlap() -> None:
+    slices: dict[tuple[str, ...], list[Row]] = {}
+    for t in TARGETS:
+        if t["target_value"]:
+            key = ("kpi_id", "version", "dimension", "dimension_value", "period_grain", "condition")
+            slices.setdefault(tuple(t[c] for c in key), []).append(t)
+    for key, rows in slices.items():
+        spans = sorted((day(t["valid_from"], date.min), day(t["valid_to"], date.max)) for t in rows)
+        stages = sorted((int(t["stage_from_month"] or 0), int(t["stage_to_month"] or 999)) for t in rows)
+        assert all(start < end for start, end in spans)
+        assert all(start <= end for start, end in stages)
+        by_date = all(a[1] <= b[0] for a, b in itertools.pairwise(spans))
+        by_stage = all(a[1] < b[0] for a, b in itertools.pairwise(stages))
+        assert by_date or by_stage, key
+
+
+def test_monthly_series_of_the_programmes() -> None:
+    def series(kpi: str, dimension: str = "all") -> list[float]:
+        rows = [
+            t
+            for t in TARGETS
+            if t["kpi_id"] == kpi
+            and t["dimension"] == dimension
+            and t["period_grain"] == "month"
+            and re.fullmatch(r"M\d", t["stage"])
+            and t["target_value"]
+        ]
+        assert all(t["stage"] == f"M{t['stage_from_month']}" for t in rows)
+        return [float(t["target_value"]) for t in sorted(rows, key=lambda t: t["stage"])]
+
+    for dimension in ("all", "line"):
+        assert series("mf_fpy", dimension) == [0.94, 0.945, 0.95, 0.953, 0.956, 0.96]
+        assert series("mf_oee", dimension) == [0.695, 0.71, 0.725, 0.735, 0.742, 0.75]
+    assert series("cr_att_avg_minutes") == [1440, 960, 720]
+    assert series("cr_dpd30_rate") == [0.03, 0.028, 0.026]
+    assert series("mf_downtime_coding_rate") == [0.85, 0.95, 0.98]
+
+
+def test_targets_of_dpd30_are_on_version_two() -> None:
+    rows = [r for r in (*TARGETS, *ALERTS) if r["kpi_id"] == "cr_dpd30_rate"]
+    assert rows
+    assert {r["version"] for r in rows} == {"2"}
+
+
+def test_quality_kpis_have_standing_targets() -> None:
+    """Suspension of appraisal needs an unconditional target at day or shift grain from some day on."""
+    for row in read("kpi_dq_dependencies"):
+        kpi = row["depends_on_kpi_id"]
+        if kpi.startswith("cr_check_"):
+            continue
+        assert kpi.startswith(row["kpi_prefix"])
+        grains = {
+            t["period_grain"]
+            for t in TARGETS
+            if t["kpi_id"] == kpi and t["dimension"] == "all" and not t["condition"] and not t["valid_to"]
+        }
+        assert grains >= set(split(VERSIONS[kpi, "1"]["grains"])), kpi
+
+
+# --------------------------------------------------------------------------- alerts and the rest
+
+
+def test_alert_rules_fit_their_kpi() -> None:
+    for a in ALERTS:
+        definition = VERSIONS[a["kpi_id"], a["version"] or "1"]
+        assert a["period_grain"] in split(definition["grains"]), a["rule_id"]
+        if a["dimension"]:
+            assert a["dimension"].split("=")[0] in split(definition["dimensions"]), a["rule_id"]
+        assert a["owner_role"] in OWNERS
+        assert a["response_en"] and a["description_en"] and a["seed_reference"]
+        assert (a["comparison"] == "outside") == (a["kind"] in {"sigma3", "western_electric"})
+        assert bool(a["baseline_window"]) == (a["kind"] in {"sigma3", "western_electric", "vs_baseline"})
+        assert bool(a["guardrail_of"]) == (a["kind"] == "guardrail_change")
+        assert not a["guardrail_of"] or a["guardrail_of"] in KPIS
+
+
+def test_live_rules_read_shifts_or_real_time() -> None:
+    live = [a for a in ALERTS if a["is_live"] == "true"]
+    assert live
+    assert {a["period_grain"] for a in live} <= {"shift", "hour", "quarter_hour"}
+    assert {a["is_live"] for a in ALERTS} == {"true", "false"}
+
+
+def test_rules_on_targets_find_a_target() -> None:
+    for a in ALERTS:
+        if a["kind"] not in {"vs_target", "deviation_from_target"}:
+            continue
+        assert [
+            t
+            for t in TARGETS
+            if t["kpi_id"] == a["kpi_id"]
+            and t["period_grain"] == a["period_grain"]
+            and a["dimension"] in ("", t["dimension"])
+            and t["target_value"]
+        ], a["rule_id"]
+
+
+def test_contradictions_name_known_kpis() -> None:
+    rows = read("source_contradictions")
+    assert sum(row["contradiction_id"].startswith("rulings_") for row in rows) == 5
+    for row in rows:
+        assert set(split(row["kpi_ids"])) <= KPIS
+        assert all(row.values())
+
+
+def test_every_owner_is_used_and_reachable() -> None:
+    used = {row[c] for row in DEFINITIONS for c in ("owner_role", "data_owner_role")}
+    used |= {row["role"] for row in read("required_approvals")} | {a["owner_role"] for a in ALERTS}
+    assert used == set(OWNERS)
+    assert all(re.fullmatch(r"[a-z-]+@example\.com", row["contact"]) for row in OWNERS.values())
