@@ -1,0 +1,50 @@
+with
+
+kpi_values as (
+
+    select * from {{ ref('kpi_values') }}
+
+),
+
+definitions as (
+
+    select * from {{ ref('stg_dictionary__definitions') }}
+
+),
+
+-- the version in force at the start of the period alone is official
+official as (
+
+    select kpi_values.*
+    from kpi_values
+    inner join definitions
+        on kpi_values.kpi_id = definitions.kpi_id
+        and kpi_values.version = definitions.version
+    where
+        definitions.status in ('active', 'retired')
+        and (definitions.effective_from is null or kpi_values.period_start >= cast(definitions.effective_from as {{ type_ts() }}))
+        and (definitions.effective_to is null or kpi_values.period_start < cast(definitions.effective_to as {{ type_ts() }}))
+        and kpi_values.value is not null
+
+)
+
+select
+    kpi_id,
+    version,
+    domain,
+    period_grain,
+    period_start,
+    period_end,
+    dimension,
+    dimension_value,
+    numerator,
+    denominator,
+    value,
+    sample_size,
+    is_final,
+    as_of,
+    lag(value) over (
+        partition by kpi_id, period_grain, dimension, dimension_value
+        order by period_start nulls last
+    ) as previous_value
+from official

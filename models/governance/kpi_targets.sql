@@ -1,0 +1,47 @@
+with
+
+targets as (
+
+    select * from {{ ref('stg_dictionary__targets') }}
+
+),
+
+-- stages M1, M2 ... count from the first month of the programme
+dated as (
+
+    select
+        targets.*,
+        coalesce(
+            cast(valid_from as date),
+            {{ add_months(date_literal(var('programme_start')), 'cast(stage_from_month as int) - 1') }}
+        ) as starts_on,
+        coalesce(
+            cast(valid_to as date),
+            {{ add_months(date_literal(var('programme_start')), 'cast(stage_to_month as int)') }}
+        ) as ends_on
+    from targets
+
+)
+
+select
+    target_id,
+    kpi_id,
+    cast(version as int) as version,
+    dimension,
+    dimension_value,
+    period_grain,
+    starts_on as valid_from,
+    ends_on as valid_to,
+    comparator,
+    cast(target_value as {{ type_double() }}) as target_value,
+    cast(target_value_upper as {{ type_double() }}) as target_value_upper,
+    cast(relative_to_baseline as {{ type_double() }}) as relative_to_baseline,
+    cast(points_to_baseline as {{ type_double() }}) as points_to_baseline,
+    cast(change_on_previous as {{ type_double() }}) as change_on_previous,
+    coalesce(cast(change_is_relative as boolean), false) as is_change_relative,
+    cast(baseline_value as {{ type_double() }}) as baseline_value,
+    coalesce(cast(tolerance as {{ type_double() }}), 0) as tolerance,
+    condition,
+    stage,
+    seed_reference
+from dated

@@ -1,0 +1,196 @@
+"""`kpi build`: dbt build, the quality gate, and the publication."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
+from kpi_warehouse.sync import sync
+
+console = Console(stderr=False, highlight=False)
+
+
+class BuildError(click.ClickException):
+    """A build that must not be published; `exit_code` 1 (dbt or gate), 2 (usage), 3 (locked)."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the lock beside `path`, so that two builds never write one file.
+
+    Raises:
+        BuildError: Another build holds it (exit code 3).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BuildError(
+            f"another build is writing {path}: wait for it, or set KPI_WAREHOUSE to another file", 3
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def parse_as_of(text: str | None) -> str | None:
+    """A UTC time as dbt takes it (`YYYY-MM-DD HH:MM:SS`); an offset is converted.
+
+    Raises:
+        BuildError: The text is no time (exit code 2).
+    """
+    if not text:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    except ValueError:
+        raise BuildError(f"--as-of {text!r} is no time: write it like 2026-06-30T16:00:00 (UTC)", 2) from None
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return moment.isoformat(sep=" ")
+
+
+class _Watcher:
+    """Counts finished dbt nodes into a progress bar."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.task = progress.add_task("reading the project", total=None)
+
+    def __call__(self, event: Any) -> None:
+        name, data = event.info.name, event.data
+        if name == "ConcurrencyLine":
+            self.progress.update(self.task, total=data.node_count or None)
+        elif name == "NodeStart":
+            self.progress.update(self.task, description=data.node_info.node_name[:50])
+        elif name == "NodeFinished":
+            self.progress.advance(self.task)
+
+
+def run_dbt(arguments: Sequence[str], root: Path) -> Any:
+    """Runs dbt in this process with a progress bar.
+
+    Args:
+        arguments: Command and options, e.g. `["build", "--select", "x"]`.
+        root: The project folder.
+
+    Returns:
+        dbt's `dbtRunnerResult`.
+    """
+    from dbt.cli.main import dbtRunner
+
+    columns = (TextColumn("{task.description:<50}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        runner = dbtRunner(callbacks=[_Watcher(progress)])
+        return runner.invoke([*arguments, "--project-dir", str(root), "--profiles-dir", str(root), "--quiet"])
+
+
+def explain_failure(result: Any) -> str:
+    """What failed in a dbt run, one line per node, for the person who must mend it."""
+    nodes = getattr(result.result, "results", None) or []
+    lines = []
+    for node in nodes:
+        if str(node.status) not in ("error", "fail", "runtime error"):
+            continue
+        message = " ".join(str(node.message or "").split())
+        table = (
+            f"  (see the compiled query {node.node.compiled_path})" if getattr(node.node, "compiled_path", None) else ""
+        )
+        lines.append(f"  {node.node.resource_type} {node.node.name}: {message[:600]}{table}")
+    return "\n".join(lines) or f"  {result.exception or 'dbt failed before it ran anything'}"
+
+
+def close_dbt_connections() -> None:
+    """Lets go of the warehouse file, which dbt-duckdb keeps open after a run in this process."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+
+
+@click.command("build")
+@click.option(
+    "--as-of",
+    metavar="UTC",
+    help="Data horizon, e.g. 2026-06-30T16:00:00; default: the newest event of each domain.",
+)
+@click.option("--select", "selection", multiple=True, metavar="SELECTOR", help="Only these dbt nodes (not published).")
+@click.option("--exclude", multiple=True, metavar="SELECTOR", help="Leave out these dbt nodes.")
+@click.option("--no-publish", is_flag=True, help="Build and check only.")
+@click.option("--full-refresh", is_flag=True, help="Rebuild incremental models and seeds from scratch.")
+@click.option("--target", help="dbt target (default: KPI_TARGET or duckdb).")
+def build(
+    as_of: str | None,
+    selection: tuple[str, ...],
+    exclude: tuple[str, ...],
+    no_publish: bool,
+    full_refresh: bool,
+    target: str | None,
+) -> None:
+    """Build the warehouse, check it and publish it.
+
+    Reads KPI_RAW_ROOT (default data/raw), writes KPI_WAREHOUSE (default warehouse.duckdb) and, when every check
+    has passed, swaps in KPI_PUBLISHED (default published/kpi.duckdb). A failed check publishes nothing.
+
+    Exit codes: 0 published (or built, with --no-publish or --select), 1 a model or check failed, 2 wrong usage,
+    3 another build holds the warehouse.
+    """
+    started = time.monotonic()
+    root = project_root()
+    warehouse = warehouse_path()
+    horizon = parse_as_of(as_of)
+    for path in sync(root).written:
+        console.print(f"written from its declaration: {path.relative_to(root)}")
+    arguments = ["build"]
+    if horizon:
+        arguments += ["--vars", json.dumps({"as_of": horizon})]
+    for option, values in (("--select", selection), ("--exclude", exclude)):
+        if values:
+            arguments += [option, *values]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    if target:
+        arguments += ["--target", target]
+    console.print(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
+    with locked(warehouse):
+        os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
+        result = run_dbt(arguments, root)
+        close_dbt_connections()
+        if not result.success:
+            raise BuildError(
+                f"the gate is shut: nothing was published, {published_path()} stays as it was.\n{explain_failure(result)}"
+            )
+        nodes = getattr(result.result, "results", [])
+        tests = sum(1 for node in nodes if str(node.node.resource_type).endswith("test"))
+        console.print(
+            f"built {len(nodes) - tests} models and seeds, {tests} checks passed, {time.monotonic() - started:.0f} s"
+        )
+        if no_publish or selection or exclude or (target and target != "duckdb"):
+            console.print("not published" + ("" if no_publish else " (a partial build)"))
+            return
+        from kpi_warehouse.publish import publish
+
+        outcome = publish(warehouse, published_path())
+    console.print(outcome.summary())
+
+
+if __name__ == "__main__":
+    sys.exit(build())
