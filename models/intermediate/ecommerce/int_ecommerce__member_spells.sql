@@ -1,0 +1,56 @@
+with
+
+members as (
+
+    select * from {{ ref('stg_ecommerce__members') }}
+
+),
+
+spells as (
+
+    select
+        user_id as person_id,
+        joined_at,
+        left_at
+    from members
+
+),
+
+reached as (
+
+    -- how far the spells that began before this one reach; one without an end reaches for ever
+    select
+        person_id,
+        joined_at,
+        left_at,
+        max(coalesce(left_at, {{ ts_literal('9999-12-31 00:00:00') }})) over (
+            partition by person_id
+            order by joined_at, coalesce(left_at, {{ ts_literal('9999-12-31 00:00:00') }})
+            rows between unbounded preceding and 1 preceding
+        ) as reached_at
+    from spells
+
+),
+
+numbered as (
+
+    select
+        person_id,
+        joined_at,
+        left_at,
+        sum(case when reached_at >= joined_at then 0 else 1 end) over (
+            partition by person_id
+            order by joined_at, coalesce(left_at, {{ ts_literal('9999-12-31 00:00:00') }})
+            rows between unbounded preceding and current row
+        ) as spell_no
+    from reached
+
+)
+
+select
+    person_id,
+    cast(spell_no as int) as spell_no,
+    min(joined_at) as joined_at,
+    case when count(*) = count(left_at) then max(left_at) end as left_at
+from numbered
+group by person_id, spell_no
