@@ -1,0 +1,104 @@
+"""Generation of the whole demonstration."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from kpi_warehouse.demo.contract import DOMAINS
+from kpi_warehouse.demo.sink import MANIFEST, Sink, clear
+
+
+@dataclass
+class DemoSummary:
+    """What was written.
+
+    Attributes:
+        out: Root folder.
+        seed: The seed.
+        events: The events asked for.
+        rows: Rows by domain and table, dirt included.
+        planted: Rows of dirt by domain, table and kind.
+        files: Paths below the root.
+        seconds: Time taken by domain.
+    """
+
+    out: str
+    seed: int
+    events: int
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)
+    planted: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total_rows(self) -> int:
+        """Rows over all tables."""
+        return sum(sum(tables.values()) for tables in self.rows.values())
+
+
+def generate(
+    out: Path,
+    *,
+    events: int = 200_000,
+    seed: int = 20260401,
+    domains: Sequence[str] = DOMAINS,
+    progress: Callable[[str], None] | None = None,
+) -> DemoSummary:
+    """Write the raw tables of the demonstration below ``out/<domain>/<table>/``.
+
+    The same arguments give the same bytes. Manufacturing and credit grow with the square root of ``events``: a
+    shop may have a hundred times the visitors, three production lines do not make a hundred times the units.
+
+    Args:
+        out: Root of the landing zone; created if need be. Files of an earlier demonstration are replaced.
+        events: About how many e-commerce events to write, at least 2,000.
+        seed: Seed of every random stream.
+        domains: Which of ecommerce, manufacturing, credit.
+        progress: Called with a line of text now and then.
+
+    Returns:
+        Rows, files and planted dirt; the same is kept as ``demo_manifest.json`` in ``out``.
+
+    Raises:
+        ValueError: Too few events, or an unknown domain.
+        FileExistsError: The folder holds raw data that no demonstration wrote.
+    """
+    from kpi_warehouse.demo.credit import write_credit
+    from kpi_warehouse.demo.ecommerce import write_ecommerce
+    from kpi_warehouse.demo.manufacturing import write_manufacturing
+
+    if events < 2_000:
+        raise ValueError("events must be at least 2,000: the story needs a few orders a month")
+    unknown = sorted(set(domains) - set(DOMAINS))
+    if unknown:
+        raise ValueError(f"unknown domain {unknown[0]!r}: choose from {', '.join(DOMAINS)}")
+    out.mkdir(parents=True, exist_ok=True)
+    clear(out, domains)
+    summary = DemoSummary(str(out), seed, events)
+    scale = (events / 200_000) ** 0.5
+    for domain in DOMAINS:
+        if domain not in domains:
+            continue
+        started = time.perf_counter()
+        sink = Sink(out, domain, seed, progress)
+        if domain == "ecommerce":
+            write_ecommerce(sink, events=events, seed=seed)
+        elif domain == "manufacturing":
+            write_manufacturing(sink, scale=scale, seed=seed)
+        else:
+            write_credit(sink, scale=scale, seed=seed)
+        summary.rows[domain] = sink.rows
+        summary.planted[domain] = sink.planted
+        summary.files += sink.files
+        summary.seconds[domain] = round(time.perf_counter() - started, 2)
+        if progress:
+            progress(f"{domain}: {sum(sink.rows.values()):,} rows in {summary.seconds[domain]} s")
+    kept = asdict(summary)
+    for volatile in ("out", "seconds"):
+        del kept[volatile]
+    (out / MANIFEST).write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+    return summary
