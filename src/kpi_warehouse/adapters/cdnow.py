@@ -78,7 +78,7 @@ ADAPTER = Adapter(
         "ec_aov",
     ),
     kpis_with_care={
-        "ec_repurchase_rate_*": "several lines of a customer on one day are paid at one instant: no repurchase",
+        "ec_repurchase_rate_*": "lines of a customer on one day are paid at one instant: no repurchase",
         "slices by platform, entry, member_status, category, delivery": "read `unknown`",
     },
     kpis_left_out={

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 #: "<domain>.<table>" -> its columns.
 _TABLES = {
     "ecommerce.events": """
-        event_id* id!, event_name text!, event_at ts!, user_id id, device_id id, cookie_id id, phone_hash id,
-        fingerprint_id id, platform text, entry text, page_type text, page_url text, sku_id id, category_id id,
-        price num, stock int, quantity int, promo_id id, order_id id, checkout_id id, search_id id, latency_ms num,
+        event_id* id!, event_name text!, event_at ts!, user_id id, device_id id, cookie_id id,
+        phone_hash id, fingerprint_id id, platform text, entry text, page_type text, page_url text, sku_id id,
+        category_id id, price num, stock int, quantity int, promo_id id, order_id id, checkout_id id,
+        search_id id, latency_ms num,
         utm_source text, utm_medium text, utm_campaign text, utm_content text, slot_id id, impression_id id,
         user_agent text, ip text, is_test bool""",
     "ecommerce.orders": """
@@ -49,8 +50,8 @@ _TABLES = {
         application_id* id!, customer_id id!, submitted_at ts!, channel text!, customer_type text!,
         product_line text!, device_fingerprint id, is_duplicate bool, requested_amount num""",
     "credit.application_events": """
-        event_id* id!, application_id id!, event_name text!, event_at ts!, node text, actor text, outcome text,
-        reason text, rule_version text""",
+        event_id* id!, application_id id!, event_name text!, event_at ts!, node text, actor text,
+        outcome text, reason text, rule_version text""",
     "credit.accounts": """
         account_id* id!, application_id id, customer_id id!, booked_at ts!, principal num!, channel text!,
         customer_type text!, product_line text!, closed_at ts, charged_off_at ts, disputed_from ts,

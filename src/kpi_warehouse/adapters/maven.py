@@ -376,7 +376,7 @@ ADAPTER = Adapter(
         "mf_rty",
     ),
     kpis_with_care={
-        "mf_quality, mf_station_fpy, mf_rty": "read 1 (no rejects recorded): OEE is availability x performance",
+        "mf_quality, mf_station_fpy, mf_rty": "read 1 (no rejects recorded); OEE is availability x P",
         "mf_performance": "a piece is a batch; running time is the minimum batch time throughout",
         "mf_mtbf_hours": "the factors of a batch count as one stop",
     },
