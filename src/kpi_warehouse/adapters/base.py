@@ -41,14 +41,15 @@ class LandError(Exception):
         remedy: str,
         *,
         table: str | None = None,
-        column: str | None = None,
+        column: object | None = None,
         row: object | None = None,
     ) -> None:
         """Composes "table, column, row: problem. Remedy." from the parts that are known."""
         places = (("table", table), ("column", column), ("row", row))
         where = ", ".join(f"{label} {value}" for label, value in places if value is not None)
         super().__init__(f"{where + ': ' if where else ''}{problem.rstrip('.')}. {remedy.rstrip('.')}.")
-        self.table, self.column, self.row = table, column, row
+        self.table, self.row = table, row
+        self.column = None if column is None else str(column)
 
 
 @dataclass(frozen=True)

@@ -129,12 +129,14 @@ def read(source: Path) -> Reading:
     )
     orders = _orders(rows[purchases], work[purchases])
     copies = int(work["event_id"].duplicated().sum())
-    sums = orders.drop_duplicates("order_id")
+    people, sessions = work["user_id"].nunique(), work["session"].nunique()
+    single = orders.drop_duplicates("order_id")
     notes = (
-        f"{len(work):,} events of {work['user_id'].nunique()} browsers in {work['session'].nunique()} sessions of "
-        f"the publisher; copies among them, which the warehouse removes: {copies}",
+        f"{len(work):,} events of {people} browsers in {sessions} sessions of the publisher",
+        f"copies of events among them, which the warehouse removes: {copies}",
         f"events of the app {_SKIPPED_APP}, left out: {int(skipped.sum())}",
-        f"{len(sums)} orders, revenue {sums['paid_amount'].sum():,.2f}; rows sent twice: {len(orders) - len(sums)}",
+        f"{len(single)} orders, revenue {single['paid_amount'].sum():,.2f}",
+        f"copies of orders, which the warehouse removes too: {len(orders) - len(single)}",
     )
     return Reading({"events": _events(work), "orders": orders}, notes)
 
