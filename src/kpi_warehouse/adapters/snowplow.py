@@ -167,8 +167,7 @@ def _first(contexts: pd.Series, key: str) -> pd.Series:
 def _events(work: pd.DataFrame) -> pd.DataFrame:
     """The contract's events."""
     names = work["action"].map(_NAMES).fillna(work["action"]).fillna("page_view")
-    checkout = _checkouts(work)
-    begins = (work["action"] == "checkout_step") & ~checkout.duplicated()
+    checkout, begins = _checkouts(work)
     purchases = work["action"] == "transaction"
     return work.assign(
         event_name=names.mask(begins, "begin_checkout"),
@@ -177,9 +176,13 @@ def _events(work: pd.DataFrame) -> pd.DataFrame:
     ).drop(columns=["session", "action", "step"])
 
 
-def _checkouts(work: pd.DataFrame) -> pd.Series:
-    """The checkout of each checkout step and purchase (null elsewhere), aligned with `work`."""
+def _checkouts(work: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """The checkout of each checkout step and purchase (null elsewhere), and whether the event begins it.
+
+    Both are aligned with `work`, whose rows may lie in any order.
+    """
     ids = pd.Series(None, index=work.index, dtype=object)
+    begins = pd.Series(False, index=work.index)
     relevant = work[work["action"].isin(["checkout_step", "transaction"])]
     for session, rows in relevant.sort_values(["event_at", "event_id"]).groupby("session"):
         count, last_step = 0, None
@@ -191,9 +194,10 @@ def _checkouts(work: pd.DataFrame) -> pd.Series:
                 continue
             if last_step is None or not row.step > last_step:
                 count += 1
+                begins[row.Index] = True
             last_step = row.step
             ids[row.Index] = f"{session}-{count}"
-    return ids
+    return ids, begins
 
 
 def _orders(rows: pd.DataFrame, work: pd.DataFrame) -> pd.DataFrame:
