@@ -1,0 +1,70 @@
+{# Numbers, texts, hashes, JSON. #}
+
+{# n / d as a double; null where d is 0 or null. #}
+{% macro safe_divide(n, d) %}(cast({{ n }} as double) / nullif(cast({{ d }} as double), 0)){% endmacro %}
+
+{# Natural logarithm; null where x is not above 0. #}
+{% macro safe_ln(x) %}(case when {{ x }} > 0 then ln({{ x }}) end){% endmacro %}
+
+{# 1 / 0 / null. #}
+{% macro bool_to_int(condition) %}cast(({{ condition }}) as int){% endmacro %}
+
+{# The greatest / least of the values that are not null. #}
+{% macro greatest_of(exprs) %}greatest({{ exprs | join(', ') }}){% endmacro %}
+{% macro least_of(exprs) %}least({{ exprs | join(', ') }}){% endmacro %}
+
+{# Does a part of the text match (a pattern without backslashes)? #}
+{% macro regexp_match(expr, pattern) %}{{ return(adapter.dispatch('regexp_match', 'kpi_warehouse')(expr, pattern)) }}{% endmacro %}
+{% macro default__regexp_match(expr, pattern) %}regexp_matches({{ expr }}, '{{ pattern }}'){% endmacro %}
+{% macro spark__regexp_match(expr, pattern) %}({{ expr }} rlike '{{ pattern }}'){% endmacro %}
+
+{% macro regexp_group(number) %}{{ return(adapter.dispatch('regexp_group', 'kpi_warehouse')(number)) }}{% endmacro %}
+{% macro default__regexp_group(number) %}{{ return('\\' ~ number) }}{% endmacro %}
+{% macro spark__regexp_group(number) %}{{ return('$' ~ number) }}{% endmacro %}
+
+{% macro regexp_replace_all(expr, pattern, replacement) %}{{ return(adapter.dispatch('regexp_replace_all', 'kpi_warehouse')(expr, pattern, replacement)) }}{% endmacro %}
+{% macro default__regexp_replace_all(expr, pattern, replacement) %}regexp_replace({{ expr }}, '{{ pattern }}', '{{ replacement }}', 'g'){% endmacro %}
+{% macro spark__regexp_replace_all(expr, pattern, replacement) %}regexp_replace({{ expr }}, '{{ pattern }}', '{{ replacement }}'){% endmacro %}
+
+{# Is needle (an SQL expression) in the text, whatever the case? #}
+{% macro contains_ignore_case(haystack, needle) %}contains(lower({{ haystack }}), lower({{ needle }})){% endmacro %}
+
+{# Differ, where null equals null. #}
+{% macro is_distinct(a, b) %}({{ a }} is distinct from {{ b }}){% endmacro %}
+{% macro is_same(a, b) %}({{ a }} is not distinct from {{ b }}){% endmacro %}
+
+{# md5 of the values as text (32 hex digits): equal on both engines for text, integers, booleans, dates, timestamps, decimals. #}
+{% macro hash_key(exprs) -%}
+    md5(concat_ws('|'
+        {%- for expr in ([exprs] if exprs is string else exprs) -%}
+            , coalesce({{ kpi_warehouse.as_text(expr) }}, '~')
+        {%- endfor -%}
+    ))
+{%- endmacro %}
+
+{# A JSON object as text from {name: expression}; nulls are written. #}
+{% macro json_object(pairs) %}{{ return(adapter.dispatch('json_object', 'kpi_warehouse')(pairs)) }}{% endmacro %}
+{% macro default__json_object(pairs) -%}
+    cast(json_object(
+        {%- for name, expr in pairs.items() -%}{{ kpi_warehouse.text_literal(name) }}, {{ expr }}{{ ', ' if not loop.last }}{%- endfor -%}
+    ) as varchar)
+{%- endmacro %}
+{% macro spark__json_object(pairs) -%}
+    to_json(named_struct(
+        {%- for name, expr in pairs.items() -%}{{ kpi_warehouse.text_literal(name) }}, {{ expr }}{{ ', ' if not loop.last }}{%- endfor -%}
+    ), map('ignoreNullFields', 'false'))
+{%- endmacro %}
+
+{# A row as a JSON object of texts; columns is a list of names, alias the relation's. #}
+{% macro row_to_json(columns, alias=none) -%}
+    {%- set pairs = {} -%}
+    {%- for column in columns -%}
+        {%- do pairs.update({column: kpi_warehouse.as_text((alias ~ '.' if alias else '') ~ adapter.quote(column))}) -%}
+    {%- endfor -%}
+    {{ kpi_warehouse.json_object(pairs) }}
+{%- endmacro %}
+
+{# A field of a JSON object (text) as text. #}
+{% macro json_field(expr, name) %}{{ return(adapter.dispatch('json_field', 'kpi_warehouse')(expr, name)) }}{% endmacro %}
+{% macro default__json_field(expr, name) %}json_extract_string({{ expr }}, '$.{{ name }}'){% endmacro %}
+{% macro spark__json_field(expr, name) %}get_json_object({{ expr }}, '$.{{ name }}'){% endmacro %}
