@@ -133,6 +133,7 @@ def close_dbt_connections() -> None:
     help="Data horizon, e.g. 2026-06-30T16:00:00; default: the newest event of each domain.",
 )
 @click.option("--select", "selection", multiple=True, metavar="SELECTOR", help="Only these dbt nodes (not published).")
+@click.argument("more", nargs=-1, metavar="[SELECTOR]...")
 @click.option("--exclude", multiple=True, metavar="SELECTOR", help="Leave out these dbt nodes.")
 @click.option("--no-publish", is_flag=True, help="Build and check only.")
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models and seeds from scratch.")
@@ -140,6 +141,7 @@ def close_dbt_connections() -> None:
 def build(
     as_of: str | None,
     selection: tuple[str, ...],
+    more: tuple[str, ...],
     exclude: tuple[str, ...],
     no_publish: bool,
     full_refresh: bool,
@@ -154,6 +156,9 @@ def build(
     3 another build holds the warehouse.
     """
     started = time.monotonic()
+    if more and not selection:
+        raise BuildError(f"unexpected {' '.join(more)!r}: selectors follow --select", 2)
+    selection += more
     root = project_root()
     warehouse = warehouse_path()
     horizon = parse_as_of(as_of)
