@@ -37,7 +37,8 @@ runs as (
     select
         machine_id,
         min(starts_at) as starts_at,
-        max(ends_at) as ends_at
+        max(ends_at) as ends_at,
+        {{ any_true("reason_level1 = 'equipment_failure'") }} as is_equipment_failure
     from numbered
     where is_stop
     group by machine_id, run_number
@@ -52,6 +53,7 @@ described as (
         coalesce(machines.station_id, 'unknown') as station_id,
         runs.starts_at,
         runs.ends_at,
+        runs.is_equipment_failure,
         {{ seconds_between('runs.starts_at', 'runs.ends_at') }} as stop_seconds,
         runs.ends_at >= horizon.as_of_utc as is_open
     from runs
@@ -69,6 +71,7 @@ select
     described.stop_seconds,
     described.stop_seconds < {{ manufacturing_parameter('mf_rule_stops', 'micro_stop_seconds') }} as is_microstop,
     described.is_open,
+    described.is_equipment_failure,
     {{ place_columns('described.starts_at') }}
 from described
 {{ place_joins('described.line_id', 'described.starts_at') }}
