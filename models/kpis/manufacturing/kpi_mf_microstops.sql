@@ -1,0 +1,82 @@
+with
+
+machine_shifts as (
+
+    select * from {{ ref('int_manufacturing__machine_shifts') }}
+
+),
+
+stops as (
+
+    select * from {{ ref('int_manufacturing__stops') }}
+
+),
+
+stop_pieces as (
+
+    select * from {{ ref('int_manufacturing__stop_pieces') }}
+
+),
+
+slices as (
+
+    select * from {{ ref('stg_dictionary__slices') }}
+    where kpi_id in ('mf_microstop_count', 'mf_microstop_minutes')
+
+),
+
+seconds_per_microstop as (
+
+    select
+        machine_id,
+        stop_starts_at,
+        sum(seconds_in_ppt) as seconds_in_ppt
+    from stop_pieces
+    where is_microstop
+    group by machine_id, stop_starts_at
+
+),
+
+-- every observed machine-shift counts, with 0 where it has no micro-stop
+facts as (
+
+    select
+        line_id, station_id, machine_id, production_date, shift_starts_local_at,
+        0 as microstops,
+        0 as microstop_seconds
+    from machine_shifts
+    union all
+    select
+        stops.line_id, stops.station_id, stops.machine_id, stops.production_date, stops.shift_starts_local_at,
+        1 as microstops,
+        seconds_per_microstop.seconds_in_ppt as microstop_seconds
+    from stops
+    inner join seconds_per_microstop
+        on stops.machine_id = seconds_per_microstop.machine_id and stops.starts_at = seconds_per_microstop.stop_starts_at
+
+),
+
+per_slice as (
+
+    {{ sum_by_slice(
+        'facts', 'slices',
+        {
+            'value': "case when slices.kpi_id = 'mf_microstop_count' then facts.microstops else facts.microstop_seconds / 60.0 end",
+            'sample_size': 'facts.microstops'
+        },
+        dimensions=['line', 'station', 'machine']
+    ) }}
+
+),
+
+measured as (
+
+    select
+        per_slice.*,
+        value as numerator,
+        {{ typed_null('num') }} as denominator
+    from per_slice
+
+)
+
+{{ kpi_rows('measured', 'manufacturing', ref('int_manufacturing__as_of'), own_period=true) }}
