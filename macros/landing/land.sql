@@ -11,7 +11,8 @@
       _raw_row             the raw row as JSON, for refused rows
     Reasons: missing_required, unparseable, no_identity, ends_before_start, from_the_future, or those of
     `judgements`: [{reason, column, condition}] over the parsed columns and those of `lookup`.
-    lookup: {relation, key, columns}: another table's columns, joined on an equal key, for judgements only.
+    lookup: {relation, key, columns}: another table's columns, joined on an equal key, for judgements only. With it
+      the judgements are no longer of the row by itself: only the winner among duplicates is judged by them.
     seed: the relation that serves where a reference table is not landed.
 #}
 {% macro land(domain, table, seed=none, lookup=none, judgements=[]) %}
@@ -109,10 +110,19 @@ reasoned as (
             {%- if own_time and var('as_of') %}
             when parsed.{{ own_time }} > {{ kpi_warehouse.as_of_given() }} then 'from_the_future:{{ own_time }}'
             {%- endif %}
+            {%- for judgement in judgements if lookup is none %}
+            when {{ judgement.condition }} then '{{ judgement.reason }}:{{ judgement.column }}'
+            {%- endfor %}
+        end as _fault,
+        {% if judgements and lookup is not none -%}
+        case
             {%- for judgement in judgements %}
             when {{ judgement.condition }} then '{{ judgement.reason }}:{{ judgement.column }}'
             {%- endfor %}
-        end as _fault
+        end
+        {%- else -%}
+        {{ kpi_warehouse.typed_null('text') }}
+        {%- endif %} as _winner_fault
     from parsed
     {%- if lookup is not none %}
     left join looked_up on parsed.{{ lookup.key }} = looked_up.{{ lookup.key }}
@@ -140,6 +150,7 @@ judged as (
         {{ kpi_warehouse.concat_text(keys, '|') }} as _row_key,
         split_part(_fault, ':', 1) as _reject_reason,
         split_part(_fault, ':', 2) as _reject_column,
+        _winner_fault,
         {%- set checks = [] %}
         {%- for column in columns if not column.is_required and column.name in raw_types and not kpi_warehouse.is_native(column.type, raw_types[column.name].type) and column.type not in ('id', 'text') %}
         {%- do checks.append("case when " ~ column.name ~ " is null and not " ~ kpi_warehouse.raw_is_missing(adapter.quote('raw_' ~ column.name), raw_types[column.name].type) ~ " then '" ~ column.name ~ "' end") %}
@@ -150,7 +161,7 @@ judged as (
         {%- do checks.append("case when " ~ column.name ~ " not in ('" ~ column.accepted | join("', '") ~ "') then '" ~ column.name ~ "' end") %}
         {%- endfor %}
         {{ kpi_warehouse.concat_present(checks) }} as _unknown_columns,
-        case when _fault is not null then {{ kpi_warehouse.raw_row_as_json(raw.columns) }} end as _raw_row
+        case when coalesce(_fault, _winner_fault) is not null then {{ kpi_warehouse.raw_row_as_json(raw.columns) }} end as _raw_row
     from reasoned
 
 ),
@@ -175,6 +186,7 @@ ranked as (
         judged._row_key,
         judged._reject_reason,
         judged._reject_column,
+        judged._winner_fault,
         judged._unparsed_columns,
         judged._unknown_columns,
         judged._raw_row,
@@ -206,6 +218,7 @@ singles as (
         judged._row_key,
         judged._reject_reason,
         judged._reject_column,
+        judged._winner_fault,
         judged._unparsed_columns,
         judged._unknown_columns,
         judged._raw_row,
@@ -233,12 +246,12 @@ select
     {%- endfor %}
     _loaded_at,
     _row_key,
-    _reject_reason,
-    _reject_column,
+    case when place_in_key = 1 then coalesce(_reject_reason, split_part(_winner_fault, ':', 1)) end as _reject_reason,
+    case when place_in_key = 1 then coalesce(_reject_column, split_part(_winner_fault, ':', 2)) end as _reject_column,
     _unparsed_columns,
     _unknown_columns,
     place_in_key > 1 as _is_duplicate,
-    _raw_row
+    case when place_in_key = 1 then _raw_row end as _raw_row
 from every_row
 {%- endif -%}
 {% endmacro %}
