@@ -192,7 +192,6 @@ ADAPTER = Adapter(
         "cr_manual_review_rate",
         "cr_supplement_rate",
         "cr_supplement_cycle_p90_minutes",
-        "cr_node_sla_rate",
         "cr_wip",
         "cr_timeout_abandon_rate",
         "cr_first_time_pass_rate",
@@ -202,10 +201,10 @@ ADAPTER = Adapter(
     kpis_with_care={
         "cr_first_time_pass_rate": "work that is put aside and resumed enters its node again: reads low",
         "cr_timeout_abandon_rate": "offers left unanswered are cancelled by the bank after weeks: reads high",
-        "cr_node_sla_rate": "against the project's SLAs unless you land `node_slas`; visits are time worked",
         "slices by channel, customer_type, product_line": "read `unknown`",
     },
     kpis_left_out={
+        "cr_node_sla_rate": "no SLA valid then: land `node_slas`; the visits stand in fct_node_visits",
         "cr_api_*": "no interface calls",
         "cr_wip_utilisation": "no capacity forecasts",
         "cr_dpd30_rate and all other KPIs of accounts": "no accounts",
