@@ -164,7 +164,8 @@ def build(
     horizon = parse_as_of(as_of)
     for path in sync(root).written:
         console.print(f"written from its declaration: {path.relative_to(root)}")
-    arguments = ["build"]
+    # unit tests judge the SQL, not the data: they belong to `make test`
+    arguments = ["build", "--exclude-resource-type", "unit_test"]
     if horizon:
         arguments += ["--vars", json.dumps({"as_of": horizon})]
     for option, values in (("--select", selection), ("--exclude", exclude)):
@@ -181,7 +182,8 @@ def build(
         close_dbt_connections()
         if not result.success:
             raise BuildError(
-                f"the gate is shut: nothing was published, {published_path()} stays as it was.\n{explain_failure(result)}"
+                f"the gate is shut: nothing was published, {published_path()} stays as it was.\n"
+                f"{explain_failure(result)}"
             )
         nodes = getattr(result.result, "results", [])
         tests = sum(1 for node in nodes if str(node.node.resource_type).endswith("test"))

@@ -85,10 +85,11 @@ def gate(db: duckdb.DuckDBPyConnection) -> None:
     tables = {
         name
         for (name,) in db.execute(
-            "select table_name from information_schema.tables where table_catalog = 'warehouse' and table_schema = 'marts'"
+            "select table_name from information_schema.tables "
+            "where table_catalog = 'warehouse' and table_schema = 'marts'"
         ).fetchall()
     }
-    missing = {"kpi_values", "kpi_scorecard", "metric_dictionary", "dq_results"} - tables
+    missing = {"kpi_values", "kpi_scorecard", "kpi_alerts", "metric_dictionary", "dq_results"} - tables
     if missing:
         raise GateShut(f"the warehouse lacks {', '.join(sorted(missing))}: run `kpi build` without --select first")
     failed = db.execute(
@@ -103,7 +104,8 @@ def _copy_marts(db: duckdb.DuckDBPyConnection) -> int:
     names = [
         name
         for (name,) in db.execute(
-            "select table_name from information_schema.tables where table_catalog = 'warehouse' and table_schema = 'marts' order by 1"
+            "select table_name from information_schema.tables "
+            "where table_catalog = 'warehouse' and table_schema = 'marts' order by 1"
         ).fetchall()
     ]
     db.execute("create schema fresh.marts")
@@ -116,7 +118,8 @@ def _copy_marts(db: duckdb.DuckDBPyConnection) -> int:
                 select * replace (
                     case when row_key is null then null else md5(row_key) end as row_key,
                     (select json_group_object(entry.key, case
-                        when map_contains(map {{{masks}}}, entry.key) and entry.value::varchar <> 'null' then to_json('***')
+                        when map_contains(map {{{masks}}}, entry.key) and entry.value::varchar <> 'null'
+                            then to_json('***')
                         else entry.value end)
                      from json_each(raw_row::json) as entry)::varchar as raw_row
                 ) from {source}"""
@@ -142,6 +145,15 @@ def open_ledger(db: duckdb.DuckDBPyConnection, path: Path) -> None:
             numerator double, denominator double, value double, is_withdrawn boolean, code_checksum varchar,
             as_of timestamp)"""
     )
+    db.execute(
+        """create table if not exists ledger.alerts (
+            alert_id varchar primary key, rule_id varchar, severity varchar, kpi_id varchar, version integer,
+            domain varchar, period_grain varchar, period_start timestamp, period_end timestamp, dimension varchar,
+            dimension_value varchar, observed_value double, threshold_value double, comparison varchar,
+            response varchar, response_zh varchar, owner varchar, is_final boolean, as_of timestamp,
+            first_fired_at_run timestamp, resolved_at_run timestamp, acknowledged_by varchar,
+            acknowledged_at_run timestamp, note varchar, notified_at_run timestamp, first_publication_id varchar)"""
+    )
 
 
 def _settle(db: duckdb.DuckDBPyConnection, target: Path) -> None:
@@ -165,6 +177,7 @@ def _settle(db: duckdb.DuckDBPyConnection, target: Path) -> None:
         else:
             db.execute("begin")
             db.execute("delete from ledger.entries where publication_id = ?", [publication_id])
+            db.execute("delete from ledger.alerts where first_publication_id = ?", [publication_id])
             db.execute("delete from ledger.publications where publication_id = ?", [publication_id])
             db.execute("commit")
 
@@ -245,6 +258,50 @@ def _append(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime
     return int(row[0]) if row else 0
 
 
+#: What an alert is about, as the build works it out; the rest of `ledger.alerts` is its state over runs.
+ALERT_COLUMNS = (
+    "alert_id, rule_id, severity, kpi_id, version, domain, period_grain, period_start, period_end, dimension, "
+    "dimension_value, observed_value, threshold_value, comparison, response, response_zh, owner, is_final, as_of"
+)
+
+
+def _keep_alerts(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) -> None:
+    """Carries the state of alerts over runs: new ones open, those that no longer fire are resolved.
+
+    An alert that fires again after it was resolved is the same alert, open again.
+    """
+    refreshed = ", ".join(
+        f"{column} = excluded.{column}" for column in ALERT_COLUMNS.split(", ") if column != "alert_id"
+    )
+    db.execute(
+        f"""insert into ledger.alerts by name
+        select {ALERT_COLUMNS}, cast(? as timestamp) as first_fired_at_run, ? as first_publication_id
+        from fresh.marts.kpi_alerts
+        on conflict (alert_id) do update set {refreshed}, resolved_at_run = null""",
+        [now, publication_id],
+    )
+    db.execute(
+        """update ledger.alerts set resolved_at_run = ?
+        where resolved_at_run is null and alert_id not in (select alert_id from fresh.marts.kpi_alerts)""",
+        [now],
+    )
+
+
+def _publish_alerts(db: duckdb.DuckDBPyConnection) -> None:
+    """Writes `kpi_alerts` with its state."""
+    db.execute(
+        f"""create or replace table fresh.marts.kpi_alerts as
+        select {ALERT_COLUMNS},
+            case
+                when resolved_at_run is not null then 'resolved'
+                when acknowledged_at_run is not null then 'acknowledged'
+                else 'open'
+            end as state,
+            first_fired_at_run, resolved_at_run, acknowledged_by, acknowledged_at_run, note
+        from ledger.alerts"""
+    )
+
+
 def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
     """Writes `kpi_restatements`: first published against now, with the cause; returns the rows."""
     key = ", ".join(KEY)
@@ -268,7 +325,8 @@ def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
         where now_.is_withdrawn or now_.version <> first.version
             or (now_.value is distinct from first.value
                 and not (abs(coalesce(now_.value, 0) - coalesce(first.value, 0))
-                    <= 1e-12 * greatest(abs(coalesce(first.value, 0)), 1) and now_.value is not null and first.value is not null))
+                    <= 1e-12 * greatest(abs(coalesce(first.value, 0)), 1)
+                    and now_.value is not null and first.value is not null))
         """
     )
     row = db.execute("select count(*) from fresh.marts.kpi_restatements").fetchone()
@@ -278,7 +336,8 @@ def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
 def _red(db: duckdb.DuckDBPyConnection) -> list[str]:
     rows = db.execute(
         """select kpi_id from (
-            select kpi_id, status, row_number() over (partition by kpi_id order by period_start desc, period_grain) as place
+            select kpi_id, status,
+                row_number() over (partition by kpi_id order by period_start desc, period_grain) as place
             from fresh.marts.kpi_scorecard
             where dimension = 'all' and status in ('green', 'amber', 'red')
                 and period_grain in ('month', 'cohort_month', 'quarter')
@@ -327,7 +386,9 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         db.execute("begin")
         db.execute("insert into ledger.publications values (?, 'prepared', ?, ?, null)", [publication_id, now, code])
         appended = _append(db, publication_id, now, code)
+        _keep_alerts(db, publication_id, now)
         db.execute("commit")
+        _publish_alerts(db)
         restated = _restatements(db, code)
         db.execute(
             """create table fresh.marts.kpi_publications as

@@ -39,9 +39,7 @@ W_FILE, W_OFFER, W_CHECK = "W_Nabellen incomplete dossiers", "W_Nabellen offerte
 def bpi_file(folder: Path, rows: list[tuple[str, str, str, str, str]], name: str = "log.csv") -> Path:
     """Rows: case, resource, transition, activity, time."""
     lines = [BPI_HEADER]
-    lines += [
-        f"{time},{case},5000,{who},{step},{activity},{time}" for case, who, step, activity, time in rows
-    ]
+    lines += [f"{time},{case},5000,{who},{step},{activity},{time}" for case, who, step, activity, time in rows]
     path = folder / name
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
@@ -73,9 +71,7 @@ BPI_ROWS = [
 def cdnow_file(folder: Path, lines: list[str]) -> Path:
     path = folder / "CDNOW_master.txt.gz"
     with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.write(
-            " customer_id  date number_of_cds  dollar_value\n" + "".join(f" {line}\n" for line in lines)
-        )
+        file.write(" customer_id  date number_of_cds  dollar_value\n" + "".join(f" {line}\n" for line in lines))
     return path
 
 
@@ -163,17 +159,13 @@ TRANSACTION = {
 def snowplow_rows() -> list[dict[str, object]]:
     return [
         snowplow_row(1, "2022-12-01 10:00:00.000+00:00", None),
-        snowplow_row(
-            2, "2022-12-01 10:00:01", "product_view", products=[{"id": "9", "category": "c", "price": "12"}]
-        ),
+        snowplow_row(2, "2022-12-01 10:00:01", "product_view", products=[{"id": "9", "category": "c", "price": "12"}]),
         snowplow_row(3, "2022-12-01 10:00:02", "add_to_cart", products=[{"id": "9"}, {"id": "8"}]),
         snowplow_row(4, "2022-12-01 10:00:03", "checkout_step", step="1"),
         snowplow_row(5, "2022-12-01 10:00:04", "checkout_step", step="2"),
         snowplow_row(6, "2022-12-01 10:00:05", "checkout_step", step="1"),
         snowplow_row(7, "2022-12-01 10:00:06", "transaction", transaction=TRANSACTION),
-        snowplow_row(
-            8, "2022-12-01 10:00:07", "transaction", transaction=TRANSACTION, event_fingerprint="f7"
-        ),
+        snowplow_row(8, "2022-12-01 10:00:07", "transaction", transaction=TRANSACTION, event_fingerprint="f7"),
         snowplow_row(9, "2022-12-01 10:00:08", None, transaction=TRANSACTION),
         snowplow_row(10, "2022-12-01 10:00:09", "promo_view", app_id="skip-me"),
         snowplow_row(
@@ -212,9 +204,7 @@ def tu_file(folder: Path, rows: list[str]) -> Path:
     return path
 
 
-def uci_file(
-    folder: Path, rows: list[str], header: str = "ID,LIMIT_BAL,PAY_0,PAY_2,PAY_3,PAY_4,PAY_5,PAY_6"
-) -> Path:
+def uci_file(folder: Path, rows: list[str], header: str = "ID,LIMIT_BAL,PAY_0,PAY_2,PAY_3,PAY_4,PAY_5,PAY_6") -> Path:
     path = folder / "UCI_Credit_Card.csv"
     path.write_text("\ufeff" + "\n".join([header, *rows]) + "\n", encoding="utf-8")
     return path
@@ -226,9 +216,7 @@ def small_sets(tmp_path: Path) -> dict[str, Path]:
     for folder in folders.values():
         folder.mkdir(parents=True)
     bpi_file(folders["bpi2012"], BPI_ROWS)
-    cdnow_file(
-        folders["cdnow"], ["00001 19970101  1   11.77", "00001 19970101  1   11.77", "00002 19980630 2 0.00"]
-    )
+    cdnow_file(folders["cdnow"], ["00001 19970101  1   11.77", "00001 19970101  1   11.77", "00002 19980630 2 0.00"])
     maven_file(folders["maven"])
     snowplow_file(folders["snowplow"], snowplow_rows()[::-1])  # the order of rows means nothing
     tu_file(folders["production4tu"], TU_ROWS)
@@ -240,9 +228,7 @@ def small_sets(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_lands_the_declared_tables_in_the_contracts_types(
-    name: str, small_sets: dict[str, Path], tmp_path: Path
-):
+def test_lands_the_declared_tables_in_the_contracts_types(name: str, small_sets: dict[str, Path], tmp_path: Path):
     adapter, raw = ADAPTERS[name], tmp_path / "raw"
     report = adapter.land(small_sets[name], raw)
 
@@ -267,9 +253,7 @@ def test_lands_the_declared_tables_in_the_contracts_types(
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
-def test_the_command_says_what_it_did_and_how_to_go_on(
-    name: str, small_sets: dict[str, Path], tmp_path: Path
-):
+def test_the_command_says_what_it_did_and_how_to_go_on(name: str, small_sets: dict[str, Path], tmp_path: Path):
     adapter, raw = ADAPTERS[name], tmp_path / "my raw"
     result = CliRunner().invoke(land, [name, "--from", str(small_sets[name]), "--to", str(raw)])
     assert result.exit_code == 0, result.output
@@ -292,9 +276,7 @@ def test_names_of_adapters_are_known_and_listed():
     assert "production4tu" in wrong.output
 
 
-def test_refuses_to_overwrite_without_force_and_leaves_other_tables(
-    small_sets: dict[str, Path], tmp_path: Path
-):
+def test_refuses_to_overwrite_without_force_and_leaves_other_tables(small_sets: dict[str, Path], tmp_path: Path):
     raw = tmp_path / "raw"
     command = ["cdnow", "--from", str(small_sets["cdnow"]), "--to", str(raw)]
     other = raw / "ecommerce" / "refunds"
@@ -430,9 +412,7 @@ def test_wrong_sources_are_named(name: str, small_sets: dict[str, Path], tmp_pat
         ),
         (
             "snowplow",
-            lambda d: snowplow_file(
-                d, [snowplow_row(1, "2022-12-01", "transaction", transaction={"revenue": 1})]
-            ),
+            lambda d: snowplow_file(d, [snowplow_row(1, "2022-12-01", "transaction", transaction={"revenue": 1})]),
             "snowplow_ecommerce_events",
             snowplow._TRANSACTION,
             2,
@@ -509,9 +489,7 @@ def test_bpi2012_mapping(small_sets: dict[str, Path], tmp_path: Path):
     response = one.loc[one["event_name"] == "third_party_response", "event_at"].item()
     assert response == utc("2012-01-15 09:05:00")
     rest = events[events["application_id"] != "1"]
-    assert rest.loc[rest["event_name"] != "submit", ["event_name", "outcome", "actor"]].fillna(
-        ""
-    ).values.tolist() == [
+    assert rest.loc[rest["event_name"] != "submit", ["event_name", "outcome", "actor"]].fillna("").values.tolist() == [
         ["final_decision", "declined", "system"],
         ["withdraw", "", "system"],
     ]
@@ -586,8 +564,7 @@ def test_maven_mapping(small_sets: dict[str, Path], tmp_path: Path):
     assert cycles["seconds_per_piece"].to_dict() == {"AA": 3600, "BB": 1800}
     passes = landed(tmp_path, "manufacturing", "unit_operations")
     inside = [
-        sum(row.starts_at <= done < row.ends_at for row in shifts.itertuples())
-        for done in passes["completed_at"]
+        sum(row.starts_at <= done < row.ends_at for row in shifts.itertuples()) for done in passes["completed_at"]
     ]
     assert inside == [1, 1, 1, 1]
     assert report.as_of == "2024-03-01 00:00:00"
@@ -646,9 +623,7 @@ def test_production4tu_mapping(small_sets: dict[str, Path], tmp_path: Path):
 
 
 def test_production4tu_wants_one_offset(tmp_path: Path):
-    tu_file(
-        tmp_path, [row.replace("-05:00", "-04:00") if row.startswith("Case1,P") else row for row in TU_ROWS]
-    )
+    tu_file(tmp_path, [row.replace("-05:00", "-04:00") if row.startswith("Case1,P") else row for row in TU_ROWS])
     with pytest.raises(LandError, match=r"one fixed offset.*-04:00, -05:00"):
         ADAPTERS["production4tu"].land(tmp_path, tmp_path / "raw")
 
@@ -758,9 +733,7 @@ def test_real_maven(real):
     reasons = landed(raw, "manufacturing", "downtime_reasons").set_index("reason_code")
     minutes = (stopped["ended_at"] - stopped["started_at"]).dt.total_seconds() / 60
     assert minutes.groupby(stopped["reason_code"].map(reasons["level2"])).sum()["operator_error"] == 776
-    cycles = landed(raw, "manufacturing", "ideal_cycle_times").set_index("product_family")[
-        "seconds_per_piece"
-    ]
+    cycles = landed(raw, "manufacturing", "ideal_cycle_times").set_index("product_family")["seconds_per_piece"]
     orders = landed(raw, "manufacturing", "work_orders")
     assert len(orders) == 38
     assert orders["product_family"].map(cycles).sum() / 60 == 2_470
@@ -773,9 +746,7 @@ def test_real_snowplow(real):
     orders = landed(raw, "ecommerce", "orders").drop_duplicates("order_id")
     assert len(orders) == 14
     assert orders["paid_amount"].sum() == pytest.approx(1_466_094.89)
-    events = (
-        landed(raw, "ecommerce", "events").drop_duplicates("event_id").sort_values(["user_id", "event_at"])
-    )
+    events = landed(raw, "ecommerce", "events").drop_duplicates("event_id").sort_values(["user_id", "event_at"])
     known = events[~events["event_name"].isin(["promo_view", "promo_click", "refund", "checkout_step"])]
     gap = known.groupby("user_id")["event_at"].diff()
     known = known.assign(session=(gap.isna() | (gap >= pd.Timedelta(minutes=30))).cumsum())

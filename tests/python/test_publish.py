@@ -27,8 +27,19 @@ def make_warehouse(path: Path, rows: list[tuple], *, failed_checks: int = 0) -> 
             f"""create table marts.kpi_values ({KEY}, period_end timestamp, dimension varchar, dimension_value varchar,
             numerator double, denominator double, value double, sample_size bigint, is_final boolean, as_of timestamp)"""
         )
-        db.execute(f"create table marts.kpi_scorecard ({KEY}, dimension varchar, dimension_value varchar, status varchar)")
+        db.execute(
+            f"create table marts.kpi_scorecard ({KEY}, dimension varchar, dimension_value varchar, status varchar)"
+        )
         db.execute("create table marts.metric_dictionary (kpi_id varchar)")
+        db.execute(
+            """create table marts.kpi_alerts as
+            select 'alert-' || month(period_start) as alert_id, 'rule' as rule_id, 'critical' as severity, kpi_id, version,
+                domain, period_grain, period_start, period_start as period_end, dimension, dimension_value,
+                0.1::double as observed_value, 0.2::double as threshold_value, '<' as comparison, 'act' as response,
+                '行动' as response_zh, 'owner' as owner, 'open' as state, null::timestamp as first_fired_at_run,
+                null::timestamp as resolved_at_run, true as is_final, null::timestamp as as_of
+            from marts.kpi_scorecard where false"""
+        )
         db.execute(
             'create table marts.dq_results (check_id varchar, domain varchar, "table" varchar, kind varchar, '
             "expected varchar, observed varchar, passed boolean, failed_rows bigint, as_of timestamp)"
@@ -48,6 +59,11 @@ def make_warehouse(path: Path, rows: list[tuple], *, failed_checks: int = 0) -> 
                 "insert into marts.kpi_scorecard values (?, ?, 'ecommerce', 'month', ?, 'all', 'all', ?)",
                 [kpi_id, version, start, status],
             )
+        db.execute(
+            """insert into marts.kpi_alerts by name
+            select 'alert-' || month(period_start) as alert_id, kpi_id, version, domain, period_grain, period_start
+            from marts.kpi_scorecard where status = 'red'"""
+        )
         for number in range(failed_checks):
             db.execute(
                 "insert into marts.dq_results values (?, 'ecommerce', 'orders', 'test', '0', '3 rows', false, 3, null)",
@@ -137,7 +153,8 @@ def test_restatement_names_its_cause(
     changed = make_warehouse(tmp_path / "w.duckdb", [("a", version, 4, 0.6, True, "green")])
     assert publishing.publish(changed, target, now=later).restated == 1
     row = rows_of(
-        target, "select first_value, current_value, difference, cause, first_published_at_run from marts.kpi_restatements"
+        target,
+        "select first_value, current_value, difference, cause, first_published_at_run from marts.kpi_restatements",
     )[0]
     assert row[:2] == (0.5, 0.6) and row[2] == pytest.approx(0.1) and row[3:] == (cause, NOON)
 
@@ -165,6 +182,22 @@ def test_personal_columns_are_masked(tmp_path: Path, target: Path) -> None:
     assert row_key != "o1"
 
 
+def test_alerts_open_once_resolve_and_reopen(tmp_path: Path, target: Path) -> None:
+    def states(month: int, *rows: tuple) -> list[tuple]:
+        moment = dt.datetime(2026, month, 1)
+        publishing.publish(make_warehouse(tmp_path / "w.duckdb", list(rows)), target, now=moment)
+        return rows_of(
+            target,
+            "select alert_id, state, month(first_fired_at_run), month(resolved_at_run) from marts.kpi_alerts order by 1",
+        )
+
+    red, green = ("a", 1, 4, 0.5, True, "red"), ("a", 1, 4, 0.5, True, "green")
+    assert states(5, red) == [("alert-4", "open", 5, None)]
+    assert states(6, red) == [("alert-4", "open", 5, None)]
+    assert states(7, green) == [("alert-4", "resolved", 5, 7)]
+    assert states(8, red) == [("alert-4", "open", 5, None)]
+
+
 CRASHING = """
 import datetime as dt, os, signal, sys
 from pathlib import Path
@@ -187,7 +220,9 @@ def test_a_killed_publication_does_no_harm(tmp_path: Path, target: Path, point: 
     publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")]), target, now=NOON)
     before = target.read_bytes()
     changed = make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.6, True, "green")])
-    run = subprocess.run([sys.executable, "-c", CRASHING, point, str(changed), str(target)], env=os.environ, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", CRASHING, point, str(changed), str(target)], env=os.environ, check=False
+    )
     assert run.returncode == -signal.SIGKILL
     if point == "after_swap":
         assert rows_of(target, "select value from marts.kpi_values") == [(0.6,)]

@@ -351,9 +351,7 @@ def reject(frame: pd.DataFrame, bad: pd.Series, table: str, column: str, problem
         count = int(bad.sum())
         more = f" ({count} such rows)" if count > 1 else ""
         value = frame.at[first, column] if column in frame.columns else ""
-        raise LandError(
-            problem.format(repr(value)) + more, remedy, table=table, column=column, row=int(first) + 2
-        )
+        raise LandError(problem.format(repr(value)) + more, remedy, table=table, column=column, row=int(first) + 2)
 
 
 def parse_times(frame: pd.DataFrame, table: str, column: str, *, format: str = "ISO8601") -> pd.Series:

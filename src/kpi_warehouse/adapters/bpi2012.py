@@ -151,10 +151,7 @@ def _events(log: pd.DataFrame) -> pd.DataFrame:
     pairs = pd.Series(list(zip(log["activity"], log["transition"], strict=True)), index=log.index)
     following = log.groupby(["application_id", "activity"])["transition"].shift(-1)
     paused = (
-        log["activity"].isin(_WAITS)
-        & (log["transition"] == "COMPLETE")
-        & following.notna()
-        & (following != "SCHEDULE")
+        log["activity"].isin(_WAITS) & (log["transition"] == "COMPLETE") & following.notna() & (following != "SCHEDULE")
     )
     keep = pairs.isin(list(_EVENTS)) & ~paused
     events = log.loc[keep, ["event_id", "application_id", "event_at", "actor"]].reset_index(drop=True)

@@ -36,9 +36,7 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Raw root to write to: <RAW>/<domain>/<table>/part-0.parquet.",
 )
 @click.option("--force", is_flag=True, help="Replace the set's tables where they exist already.")
-@click.option(
-    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the sets and exit."
-)
+@click.option("--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List the sets and exit.")
 def land(name: str, source: Path, raw: Path, force: bool) -> None:
     """Maps the data set NAME to the input contract and lands it.
 

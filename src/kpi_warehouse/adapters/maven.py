@@ -180,9 +180,7 @@ def _read_sheets(path: Path) -> dict[str, pd.DataFrame]:
                     f"Expected: {_READS}",
                     table=missing[0],
                 )
-            sheets = {
-                name: pd.read_excel(book, sheet_name=name, header=_HEADER.get(name, 0)) for name in _SHEETS
-            }
+            sheets = {name: pd.read_excel(book, sheet_name=name, header=_HEADER.get(name, 0)) for name in _SHEETS}
     except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
         raise LandError(f"{path.name} is no Excel workbook ({error})", f"Expected: {_READS}") from error
     for name, columns in _SHEETS.items():

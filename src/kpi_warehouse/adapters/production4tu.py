@@ -152,9 +152,7 @@ def _zone(log: pd.DataFrame) -> str:
             column=_TIME,
         )
     sign, hours = match[1], int(match[2])
-    return (
-        "UTC" if hours == 0 else f"Etc/GMT{'+' if sign == '-' else '-'}{hours}"
-    )  # POSIX: the sign is reversed
+    return "UTC" if hours == 0 else f"Etc/GMT{'+' if sign == '-' else '-'}{hours}"  # POSIX: the sign is reversed
 
 
 def _operations(log: pd.DataFrame) -> pd.DataFrame:

@@ -224,10 +224,7 @@ def _orders(rows: pd.DataFrame, work: pd.DataFrame) -> pd.DataFrame:
             "created_at": work["event_at"],
             "paid_at": work["event_at"],
             "platform": work["platform"],
-            "gross_amount": revenue
-            - amount("shipping").fillna(0)
-            - amount("tax").fillna(0)
-            + discount.fillna(0),
+            "gross_amount": revenue - amount("shipping").fillna(0) - amount("tax").fillna(0) + discount.fillna(0),
             "discount_amount": discount,
             "paid_amount": revenue,
         }

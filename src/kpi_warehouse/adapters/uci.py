@@ -73,9 +73,7 @@ def read(source: Path) -> Reading:
         for column, month in _MONTHS.items()
     )
     late = int((months["PAY_0"] >= 2).sum())
-    notes = (
-        f"{len(accounts):,} accounts at 6 month ends; {late:,} of them 30 days or more late in September",
-    )
+    notes = (f"{len(accounts):,} accounts at 6 month ends; {late:,} of them 30 days or more late in September",)
     return Reading({"accounts": accounts, "dpd_snapshots": snapshots}, notes, as_of=_AS_OF)
 
 

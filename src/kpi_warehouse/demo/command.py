@@ -49,7 +49,5 @@ def demo(out: Path, events: int, seed: int, domains: str, quiet: bool) -> None:
         raise click.ClickException(str(error)) from error
     dirt = sum(n for tables in summary.planted.values() for kinds in tables.values() for n in kinds.values())
     for domain, tables in summary.rows.items():
-        click.echo(
-            f"{domain}: {len(tables)} tables, {sum(tables.values()):,} rows, {summary.seconds[domain]} s"
-        )
+        click.echo(f"{domain}: {len(tables)} tables, {sum(tables.values()):,} rows, {summary.seconds[domain]} s")
     click.echo(f"{summary.total_rows:,} rows below {out}, {dirt:,} of them dirty (see demo_manifest.json)")

@@ -146,9 +146,7 @@ def _parse(domain: str, name: str, text: str) -> TableContract:
             required.append(column)
         fields.append(pa.field(column, _TYPES[kind.strip("*!")]))
     fields.append(pa.field("_loaded_at", pa.timestamp("us")))
-    return TableContract(
-        domain, name, pa.schema(fields), tuple(keys), tuple(required), bool(marks), "@bom" in marks
-    )
+    return TableContract(domain, name, pa.schema(fields), tuple(keys), tuple(required), bool(marks), "@bom" in marks)
 
 
 TABLES: dict[str, dict[str, TableContract]] = {

@@ -25,8 +25,16 @@ import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[3]
 COLUMNS = [
-    "kpi_id", "version", "period_grain", "period_start", "dimension", "dimension_value",
-    "numerator", "denominator", "value", "is_final",
+    "kpi_id",
+    "version",
+    "period_grain",
+    "period_start",
+    "dimension",
+    "dimension_value",
+    "numerator",
+    "denominator",
+    "value",
+    "is_final",
 ]
 
 
@@ -84,7 +92,7 @@ class Replayer:
                 "select table_name from information_schema.tables where table_schema = 'kpis' order by 1"
             ).fetchall()
             union = " union all ".join(
-                f'select {", ".join(COLUMNS)} from kpis."{name}" where domain = \'{domain}\'' for (name,) in names
+                f"select {', '.join(COLUMNS)} from kpis.\"{name}\" where domain = '{domain}'" for (name,) in names
             )
             return db.sql(union).df()
 
@@ -110,8 +118,12 @@ def differences(scenario: dict, got: pd.DataFrame) -> list[str]:
     for expected in scenario["expect"]:
         key, numbers, final = expected[:6], expected[6:9], expected[9] if len(expected) > 9 else None
         match = got[
-            (got.kpi_id == key[0]) & (got.version == key[1]) & (got.period_grain == key[2])
-            & (got.period_start == pd.Timestamp(key[3])) & (got.dimension == key[4]) & (got.dimension_value == key[5])
+            (got.kpi_id == key[0])
+            & (got.version == key[1])
+            & (got.period_grain == key[2])
+            & (got.period_start == pd.Timestamp(key[3]))
+            & (got.dimension == key[4])
+            & (got.dimension_value == key[5])
         ]
         silent = numbers[2] is None or (numbers[1] is None and numbers[2] == 0)
         if match.empty:
@@ -150,18 +162,22 @@ def main() -> int:
     options = parser.parse_args()
     scenarios = json.loads(options.file.read_text(encoding="utf-8"))
     chosen = [
-        s for s in scenarios
-        if (not options.domain or s["domain"] == options.domain) and options.name in s["name"]
+        s for s in scenarios if (not options.domain or s["domain"] == options.domain) and options.name in s["name"]
     ]
     replayer = Replayer(options.workdir or Path(tempfile.mkdtemp(prefix="kpi-replay-")))
     replayer.prepare()
     failed = 0
     for scenario in chosen:
         if options.kpi:
-            scenario = {**scenario, "expect": [e for e in scenario["expect"] if e[0] in options.kpi],
-                        "no_such_row": [e for e in scenario["no_such_row"] if e[0] in options.kpi]}
+            scenario = {
+                **scenario,
+                "expect": [e for e in scenario["expect"] if e[0] in options.kpi],
+                "no_such_row": [e for e in scenario["no_such_row"] if e[0] in options.kpi],
+            }
         try:
-            problems = differences(scenario, replayer.run(scenario["domain"], scenario["tables"], scenario["as_of_utc"]))
+            problems = differences(
+                scenario, replayer.run(scenario["domain"], scenario["tables"], scenario["as_of_utc"])
+            )
         except RuntimeError as error:
             problems = [str(error)]
         failed += bool(problems)
