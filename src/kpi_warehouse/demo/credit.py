@@ -30,6 +30,7 @@ from kpi_warehouse.demo.story import (
     local_day,
     month_of,
     spread,
+    spread_within,
 )
 
 Bools = NDArray[np.bool_]
@@ -54,15 +55,16 @@ BUREAU_P95 = np.array([3350.0, 3350.0, 3300.0, 3100.0, 2950.0, 2800.0])
 STRICT = np.array([0.955, 0.955, 0.960, 0.970, 0.978, 0.985])
 D1_REACHED = np.array([0.785, 0.785, 0.790, 0.815, 0.845, 0.872])
 KEPT = np.array([0.66, 0.66, 0.67, 0.72, 0.76, 0.79])  # of promises of those who pay late
-DEFAULT = np.array([0.0088, 0.0088, 0.0082, 0.0062, 0.0054, 0.0046])  # per instalment due
-LATE = np.array([0.105, 0.105, 0.102, 0.095, 0.088, 0.080])  # paid 3 to 28 days late
-FRAUD = np.array([0.145, 0.145, 0.14, 0.125, 0.11, 0.095])  # of defaulters
+DEFAULT = np.array([0.0130, 0.0125, 0.0090, 0.0064, 0.0052, 0.0046])  # per instalment due
+LATE = np.array([0.125, 0.125, 0.122, 0.114, 0.106, 0.098])  # paid 3 to 28 days late
+FRAUD = np.array([0.135, 0.135, 0.13, 0.11, 0.09, 0.08])  # of defaulters
 
 CHANNELS = ["own_app", "partner", "offline"]
 TYPES = ["new", "returning"]
 PRODUCTS = ["现金贷", "消费分期", "循环额度"]
 NODES = ["kyc", "anti_fraud", "bureau", "scoring", "rules", "manual_review", "final_approval"]
 REASONS = ["收入证明不全", "身份证照片模糊", "银行流水缺失", "联系人无法核实", "住址证明过期"]
+CHARGE_OFF_DAYS = 150
 NEVER = 1_000_000  # a day that does not come
 MODELS = ["A1.4", "B2.0"]
 BANDS = [
@@ -168,13 +170,13 @@ class _Block:
         """The node log of every application, from submission to decision and booking."""
         rng = self.rng("journey")
         n, m = self.n, self.month
-        straight = spread(rng, n) < STP[m]
+        straight = spread_within(rng, m) < STP[m]
         u = rng.random(n)
         manual = ~straight & (u < MANUAL[m] / (1 - STP[m]))
         only = 1 - STP[m] - MANUAL[m]
         asked = ~straight & (~manual | (rng.random(n) < (SUPPLEMENT[m] - only) / MANUAL[m]))
         returned = ~straight & (rng.random(n) < RETURNED[m])
-        withdrawn = spread(rng, n) < WITHDRAWN[m] * 1.25
+        withdrawn = spread_within(rng, m) < WITHDRAWN[m] * 1.25
         slow = np.array([1.0, 1.1, 1.35])[self.channel]
         rows: dict[str, list[Any]] = {
             k: [] for k in ("app", "name", "at", "node", "actor", "outcome", "reason")
@@ -225,6 +227,7 @@ class _Block:
                 log(everyone, TP_IN, at + spent * 9 // 10, number)
             at = at + spent
             log(everyone, LEAVE, at, number)
+        at = at.copy()  # the log holds the array itself
         # Sent back to identity checking.
         again = np.flatnonzero(returned)
         log(again, BACK, at[again] + 5 * SECOND, 0)
@@ -489,7 +492,7 @@ class _Block:
         month = month_of(due_time)
         risk = _risk(self.acc_z) / _risk(self.acc_z).mean()
         risk *= np.array([0.80, 1.25, 1.15])[self.acc_channel] * np.array([1.12, 0.80])[self.acc_kind]
-        defaults = spread(rng, len(account)) < DEFAULT[month] * risk[account]
+        defaults = spread_within(rng, month) < DEFAULT[month] * risk[account]
         # The first default is the one that counts.
         key = np.where(defaults, number, 99)
         first = np.full(n, 99)
@@ -504,10 +507,10 @@ class _Block:
         late_rate = (
             LATE[month] * np.where(number == 1, 0.22, 1.0) * np.where(self.acc_kind[account] == 1, 0.8, 1.1)
         )
-        u = spread(rng, len(account))
+        u = spread_within(rng, month * 2 + (number == 1))
         delay = np.where(
             u < late_rate,
-            np.clip(2.6 + rng.exponential(8.2, len(account)), 3, 28).astype(np.int64),
+            np.clip(2.6 + rng.exponential(13.0, len(account)), 3, 28).astype(np.int64),
             np.where(
                 u < late_rate + 0.05, rng.integers(1, 3, len(account)), -rng.integers(0, 6, len(account))
             ),
@@ -529,11 +532,11 @@ class _Block:
         self.inst_account, self.inst_due, self.inst_pay = account, due, pay_day
         self.inst_amount, self.inst_gone = amount, gone
         self.default_due, self.first = default_due, first
-        # Closure at the last payment, charge-off after 180 days.
+        # Closure at the last payment, charge-off of those who never pay again.
         last = np.zeros(n, dtype=np.int64)
         np.maximum.at(last, account, np.where(real, moment, np.iinfo(np.int64).max // 4))
         self.closed = np.where(last < DATA_END, last + HOUR, np.iinfo(np.int64).max // 4)
-        off_day = default_due + 181
+        off_day = default_due + CHARGE_OFF_DAYS + 1
         charged = ~cures & (first < 99)
         off_time = np.where(charged, np.minimum(off_day, 40_000) * DAY - UTC_OFFSET + 2 * HOUR, DATA_END)
         self.charged_off = np.minimum(off_time, DATA_END)
@@ -635,12 +638,12 @@ class _Block:
         rng = self.rng("collections")
         due, pay, account = self.inst_due, self.inst_pay, self.inst_account
         today = int((DATA_END + UTC_OFFSET) // DAY)
-        # A defaulter is called for the first three instalments only, then the file goes to an agency.
-        ordinal_gone = self.inst_gone & (due > self.default_due[account] + 70)
+        # Nobody calls about what falls due after the charge-off.
+        ordinal_gone = self.inst_gone & (due > self.default_due[account] + CHARGE_OFF_DAYS)
         unpaid = np.flatnonzero((pay > due) & (due + 1 < today) & ~ordinal_gone & ~self.bought[account])
         unpaid = unpaid[due[unpaid] >= local_day(np.array([HISTORY_START]))[0] - 30]
         month = month_of((due[unpaid] + 1) * DAY)
-        reached = spread(rng, len(unpaid)) < D1_REACHED[month]
+        reached = spread_within(rng, month) < D1_REACHED[month]
         parts_row = [unpaid]
         day = [due[unpaid] + 1]
         good = [reached]

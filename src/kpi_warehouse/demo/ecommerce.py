@@ -33,6 +33,7 @@ from kpi_warehouse.demo.story import (
     local_day,
     month_of,
     spread,
+    spread_within,
 )
 
 BLOCK_EVENTS = 250_000
@@ -51,21 +52,21 @@ ATC_CHECKOUT = np.array([0.548, 0.550, 0.552, 0.565, 0.582, 0.593])
 CHECKOUT_PAID = np.array([0.820, 0.818, 0.822, 0.835, 0.850, 0.864])
 SEARCH_SUCCESS = np.array([0.640, 0.640, 0.645, 0.665, 0.695, 0.715])
 FAST_SCREEN = np.array([0.700, 0.700, 0.705, 0.755, 0.805, 0.850])
-FAIL_AND_ABANDON = np.array([0.150, 0.150, 0.145, 0.130, 0.120, 0.110])
+FAIL_AND_ABANDON = np.array([0.130, 0.130, 0.125, 0.110, 0.100, 0.090])
 FAIL_THEN_PAY = np.array([0.0100, 0.0100, 0.0095, 0.0085, 0.0075, 0.0070])
 REPEAT_MEMBER = np.array([0.325, 0.330, 0.335, 0.350, 0.370, 0.385])
 REPEAT_OTHER = np.array([0.160, 0.165, 0.170, 0.180, 0.195, 0.205])
 MEMBER_AT_FIRST = np.array([0.36, 0.36, 0.37, 0.38, 0.40, 0.42])
 ENROLMENT = np.array([0.22, 0.22, 0.23, 0.26, 0.29, 0.31])
 TOUCH_COVERAGE = np.array([0.45, 0.45, 0.46, 0.52, 0.58, 0.63])
-MESSAGE_OPEN = np.array([0.245, 0.250, 0.250, 0.270, 0.290, 0.300])
-MESSAGE_CLICK = np.array([0.066, 0.066, 0.068, 0.073, 0.081, 0.085])
+MESSAGE_OPEN = np.array([0.240, 0.240, 0.240, 0.248, 0.265, 0.278])
+MESSAGE_CLICK = np.array([0.064, 0.064, 0.065, 0.068, 0.074, 0.079])
 ON_TIME = np.array([0.930, 0.915, 0.935, 0.945, 0.955, 0.962])
 REFUND = np.array([0.055, 0.055, 0.054, 0.051, 0.048, 0.046])
 COMPLETENESS = np.array([0.962, 0.964, 0.966, 0.975, 0.983, 0.988])
-MARGIN_BUDGET = [0.300, 0.300, 0.302, 0.305, 0.308, 0.310]
+MARGIN_BUDGET = [0.345, 0.345, 0.345, 0.348, 0.350, 0.352]
 WINBACK = np.array([0.070, 0.070, 0.072, 0.078, 0.090, 0.098])
-KEY_APPEAL = np.array([1.00, 1.00, 1.00, 1.10, 1.22, 1.35])
+KEY_APPEAL = np.array([1.00, 1.00, 1.00, 0.99, 1.00, 1.03])
 
 EVENTS_PER_PERSON_MONTH = 4.55
 FIRST_ORDER_MONTHS_2025 = np.array([7, 7, 7, 7, 7, 7, 7, 7, 8, 9, 16, 11], dtype=float)
@@ -301,6 +302,9 @@ class Block:
         last_seen = np.minimum(
             first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR
         )
+        # Most ids are still in use at the end.
+        last_seen = np.where(rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen)
+        other = np.flatnonzero(self.second_device != self.device_no)
         users, phones = self.user, self.phone
         devices = self._device(self.device_no)
         cookies = self._cookie(self.device_no)
@@ -308,8 +312,10 @@ class Block:
         rows = {
             "phone": (np.flatnonzero(has_phone), users, "phone", phones, "login"),
             "second": (np.flatnonzero(self.second >= 0), self.second_user, "phone", phones, "checkout"),
-            "device": (np.flatnonzero(rng.random(n) < 0.9), users, "device", devices, "sdk"),
-            "cookie": (np.flatnonzero(rng.random(n) < 0.8), users, "cookie", cookies, "login"),
+            "device": (np.flatnonzero(rng.random(n) < 0.99), users, "device", devices, "sdk"),
+            "cookie": (np.flatnonzero(rng.random(n) < 0.97), users, "cookie", cookies, "login"),
+            "spare": (other, users, "device", self._device(self.second_device), "sdk"),
+            "spare_cookie": (other, users, "cookie", self._cookie(self.second_device), "login"),
             "print": (np.flatnonzero(rng.random(n) < 0.3), users, "fingerprint", fingerprints, "sdk"),
         }
         parts: dict[str, list[Any]] = {k: [] for k in ("type", "a", "b", "first", "last", "source")}
@@ -411,7 +417,7 @@ class Block:
         due_person, due_moment = self._history()
         visits: dict[str, list[Any]] = {k: [] for k in ("who", "start", "depth", "first")}
         anonymous_base = 0
-        repeats = np.zeros(self.known, dtype=np.int64)
+        repeats = np.bincount(self.past[0][~self.past[2]], minlength=self.known)
         for m in range(6):
             begin, end = MONTH_STARTS[m], MONTH_STARTS[m + 1]
             base = np.flatnonzero(self.first_order < begin)
@@ -420,7 +426,7 @@ class Block:
             # Returning customers beyond those whose next purchase is due.
             quota = round(float(CVR_RETURNING[m] * self.returning[m]))
             extra = max(0, quota - len(person))
-            weight = np.where(repeats[base] > 0, 6.0, 1.0) * (self.first_order[base] < begin - 95 * DAY)
+            weight = np.where(repeats[base] > 0, 30.0, 1.0) * (self.first_order[base] < begin - 95 * DAY)
             extra = min(extra, int((weight > 0).sum()))
             chosen = (
                 rng.choice(base, extra, replace=False, p=weight / weight.sum())
@@ -470,7 +476,7 @@ class Block:
             carts = max(0, round(checkouts / ATC_CHECKOUT[m] - 1.25 * checkouts))
             views = round(checkouts / ATC_CHECKOUT[m] / PDP_ATC[m])
             depth = np.zeros(len(lookers), dtype=np.int64)
-            depth[: min(views, len(lookers))] = 1
+            depth[: max(0, min(views - orders, len(lookers)))] = 1
             depth[: checkouts - orders + carts] = 2
             depth[: checkouts - orders] = 3
             more = rng.poisson(0.42, len(lookers))
@@ -504,7 +510,7 @@ class Block:
         self.month = month_of(self.start)
         self.is_ghost = self.who >= self.known
         known = np.where(self.is_ghost, 0, self.who)
-        usual = np.where(self.is_ghost, rng.random(n) < 0.45, self.on_app[known])
+        usual = np.where(self.is_ghost, (self.who * 2_654_435_761 >> 7) % 100 < 45, self.on_app[known])
         switch = rng.random(n) < np.where(self.is_ghost, 0.0, 0.15)
         self.app = usual ^ switch
         self.offsite = rng.random(n) < np.where(self.is_ghost, 0.46, 0.28)
@@ -523,12 +529,6 @@ class Block:
         # The shop's app sends the device, the site the cookie; both send a fingerprint now and then.
         self.sends_phone = self.logged & self.has_phone[known] & (rng.random(n) < 0.35)
         self.alias = self.logged & (self.second[known] >= 0) & (rng.random(n) < 0.3)
-        weights = (
-            np.where(self.is_first[:, None], self.goods.first_weight, self.goods.repeat_weight)
-            if n < 0
-            else None
-        )
-        del weights
         self.sku = self._choose_sku(rng, n)
         self.items = 1 + (rng.random(n) < 0.25)
         self.second_sku = self._choose_sku(rng, n)
@@ -590,7 +590,7 @@ class Block:
         # Events leave in order of their visit; a few overtake one another.
         moment = self.start[at] + offset * SECOND + rng.integers(0, SECOND, len(at))
         order = np.argsort(
-            at + rng.random(len(at)) * 0.0 + (moment - HISTORY_START) / (400 * DAY), kind="stable"
+            at + (moment - HISTORY_START) / (400 * DAY), kind="stable"
         )
         at, code, moment = at[order], code[order], moment[order]
         moment = np.minimum(moment, DATA_END - SECOND)
@@ -638,10 +638,9 @@ class Block:
         paged = code == PAGE_VIEW
         negative = int((paged & (noise < 0.001)).sum())
         self.sink.plant("events", "negative_latency", negative)
-        bot = rng.random(n) < 0.0
         agent = np.where(app, self.who[at] % 2, 2 + self.who[at] % 2)
         crawls = self.is_ghost[at] & (self.who[at] % 37 == 0) & (self.depth[at] == 0)
-        agent = np.where(crawls | bot, 4 + self.who[at] % 3, agent)
+        agent = np.where(crawls, 4 + self.who[at] % 3, agent)
         self.sink.plant("events", "bot_user_agent", int(crawls.sum()))
         test = self.logged[at] & (known % 331 == 7)
         self.sink.plant("events", "test_row", int(test.sum()))
@@ -853,7 +852,7 @@ class Block:
     ) -> None:
         block = self.number
         n = len(person)
-        refunded = np.flatnonzero((spread(rng, n) < REFUND[month]) & (paid < DATA_END - 20 * DAY))
+        refunded = np.flatnonzero((spread_within(rng, month) < REFUND[month]) & (paid < DATA_END - 20 * DAY))
         whole = rng.random(len(refunded)) < 0.35
         back = np.where(
             whole, amount[refunded], np.round(amount[refunded] * rng.uniform(0.1, 0.7, len(refunded)), 2)
@@ -876,7 +875,7 @@ class Block:
             ],
         )
         promised = paid + 3 * DAY
-        on_time = spread(rng, n) < ON_TIME[month]
+        on_time = spread_within(rng, month) < ON_TIME[month]
         took = np.where(on_time, rng.uniform(1.0, 2.95, n), rng.uniform(3.1, 8.0, n))
         arrived = paid + (took * DAY).astype(np.int64)
         open_still = arrived > DATA_END
@@ -893,8 +892,8 @@ class Block:
             broken=[("missing_promise", {"promised_at": None})],
         )
         asks = np.flatnonzero((rng.random(n) < 0.14) & (paid < DATA_END - 6 * DAY))
-        complaint = spread(rng, len(asks)) < np.where(month[asks] < 3, 0.025, 0.019)
-        stars = np.where(spread(rng, len(asks)) < np.where(month[asks] < 3, 0.021, 0.015), 1, 4)
+        complaint = spread_within(rng, month[asks]) < np.where(month[asks] < 3, 0.025, 0.019)
+        stars = np.where(spread_within(rng, month[asks]) < np.where(month[asks] < 3, 0.021, 0.015), 1, 4)
         stars = np.where(complaint, 2, stars + (stars == 4) * (rng.random(len(asks)) < 0.7))
         stars = np.where(complaint & (rng.random(len(asks)) < 0.5), 3, stars)
         self.sink.write(
@@ -919,11 +918,11 @@ class Block:
     def _payments(self, rng: np.random.Generator, visit: Ints) -> None:
         """Payment attempts: paid orders succeed, sometimes at the second try; some abandoned checkouts had failed."""
         block = self.number
-        failed_first = visit[spread(rng, len(visit)) < FAIL_THEN_PAY[self.month[visit]]]
+        failed_first = visit[spread_within(rng, self.month[visit]) < FAIL_THEN_PAY[self.month[visit]]]
         abandoned = np.flatnonzero(self.depth == 3)
         outage = during("ec_gateway_outage", self.start[abandoned])
         chance = np.where(outage, 1.0, FAIL_AND_ABANDON[self.month[abandoned]])
-        gave_up = abandoned[spread(rng, len(abandoned)) < chance]
+        gave_up = abandoned[spread_within(rng, self.month[abandoned]) < chance]
         storm = np.repeat(gave_up[during("ec_gateway_outage", self.start[gave_up])], 2)
         at = np.concatenate([visit, failed_first, gave_up, storm])
         success = np.concatenate(
@@ -965,7 +964,7 @@ class Block:
         member = np.flatnonzero((self.joined >= 0) & (self.joined < DATA_END))
         joined = self.joined[member]
         span = np.maximum(DATA_END - joined, DAY)
-        leaves = (rng.random(len(member)) < 0.010 * span / (30 * DAY)) & (joined < DATA_END - 20 * DAY)
+        leaves = (rng.random(len(member)) < 0.007 * span / (30 * DAY)) & (joined < DATA_END - 20 * DAY)
         left = joined + (span * rng.uniform(0.2, 0.98, len(member))).astype(np.int64)
         again = np.flatnonzero(leaves & (rng.random(len(member)) < 0.08))
         # Spells that overlap: a renewal was entered before the old spell ended.
@@ -1094,7 +1093,7 @@ class Block:
     def _touches(self) -> None:
         rng = generator(self.seed, "ecommerce", "touches", self.number)
         fresh = np.flatnonzero(self.order_visit >= 0)
-        covered = fresh[spread(rng, len(fresh)) < TOUCH_COVERAGE[self.order_month[fresh]]]
+        covered = fresh[spread_within(rng, self.order_month[fresh]) < TOUCH_COVERAGE[self.order_month[fresh]]]
         count = rng.choice([1, 2, 3, 4], len(covered), p=[0.4, 0.3, 0.2, 0.1])
         at = np.repeat(covered, count)
         nth = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)

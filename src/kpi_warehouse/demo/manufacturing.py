@@ -27,7 +27,7 @@ from kpi_warehouse.demo.story import (
     during,
     incident,
     month_of,
-    spread,
+    spread_within,
 )
 
 Bools = NDArray[np.bool_]
@@ -37,8 +37,8 @@ LAST_DAY = date(2026, 6, 30)
 
 # January to June by month index (3 to 5 are M1 to M3); the history of this domain begins in March.
 FPY = np.array([0.930, 0.930, 0.930, 0.9385, 0.9450, 0.9520])
-DOWN_MINUTES = np.array([44.0, 44.0, 44.0, 40.0, 36.5, 32.5])  # unplanned downtime per machine-shift
-SPEED = np.array([0.800, 0.800, 0.800, 0.812, 0.826, 0.838])
+DOWN_MINUTES = np.array([60.0, 60.0, 60.0, 54.0, 49.0, 44.0])  # unplanned downtime per machine-shift
+SPEED = np.array([0.790, 0.790, 0.790, 0.796, 0.803, 0.812])
 MICRO_STOPS = np.array([3.6, 3.6, 3.6, 3.3, 2.9, 2.5])
 CODED = np.array([0.78, 0.78, 0.80, 0.865, 0.915, 0.945])
 CHANGE_MEAN = np.array([1.06, 1.06, 1.05, 1.02, 0.97, 0.92])  # of the standard
@@ -418,7 +418,7 @@ class _Plant:
         )
         # First article: one per changeover of the line, at its second station, repeated until it passes.
         key = np.flatnonzero(machine % per == 1)
-        passed = spread(rng, len(key)) < FIRST_ARTICLE[month[key]]
+        passed = spread_within(rng, month[key]) < FIRST_ARTICLE[month[key]]
         again = key[~passed]
         rows = np.concatenate([key, again])
         attempt = np.concatenate([np.ones(len(key), dtype=np.int64), np.full(len(again), 2)])
@@ -742,7 +742,7 @@ class _Plant:
         good_rate = FPY[unit_month] + line_bonus
         weld = during("mf_weld_batch", enter) & (self.unit_line == 1)
         good_rate = np.where(weld, 0.84, good_rate)
-        fails = spread(rng, n) >= good_rate
+        fails = spread_within(rng, unit_month * 3 + self.unit_line) >= good_rate
         at = rng.choice(per, n, p=FAIL_SHARE)
         at = np.where(weld, 1, at)
         at = np.where(fails, at, -1)
@@ -903,7 +903,7 @@ class _Plant:
     def _scans(self, month: Ints) -> None:
         rng = self.rng("scans")
         n = len(self.unit)
-        complete = spread(rng, n) < SCANNED[month]
+        complete = spread_within(rng, month) < SCANNED[month]
         lost = rng.random(n) < 0.3
         first = np.flatnonzero(complete | ~lost)
         last = np.flatnonzero((complete | lost) & (self.stops_at >= 3))
@@ -931,7 +931,7 @@ class _Plant:
         rng = self.rng("capa")
         opened = np.sort(rng.integers(self.shifts.start.min() - 30 * DAY, DATA_END - 3 * DAY, 62))
         due = opened + rng.integers(14, 31, len(opened)) * DAY
-        on_time = spread(rng, len(opened)) < CAPA_ON_TIME[month_of(due)]
+        on_time = spread_within(rng, month_of(due)) < CAPA_ON_TIME[month_of(due)]
         closed = np.where(
             on_time, due - rng.integers(1, 6, len(opened)) * DAY, due + rng.integers(2, 20, len(opened)) * DAY
         )

@@ -55,6 +55,21 @@ def spread(rng: np.random.Generator, n: int) -> Floats:
     return rng.permutation((np.arange(n) + rng.random(n)) / n)
 
 
+def spread_within(rng: np.random.Generator, group: Ints) -> Floats:
+    """Like ``spread``, stratified within each group (a month, say), so that each group keeps its rate."""
+    size = len(group)
+    result = np.zeros(size)
+    if size == 0:
+        return result
+    shuffled = rng.permutation(size)
+    order = shuffled[np.argsort(group[shuffled], kind="stable")]
+    counts = np.bincount(group - group.min())
+    counts = counts[counts > 0]
+    rank = np.arange(size) - np.repeat(np.cumsum(counts) - counts, counts)
+    result[order] = (rank + rng.random(size)) / np.repeat(counts, counts)
+    return result
+
+
 # The incidents, as business-local half-open windows.
 INCIDENTS: dict[str, tuple[str, str]] = {
     "ec_gateway_outage": ("2026-05-20T20:00", "2026-05-20T23:00"),
