@@ -1,7 +1,7 @@
 """Consumer credit: applications with their node logs since January 2026, a loan book since July 2025.
 
-Applications are simulated in blocks, like the persons of the shop. A risk score is drawn per application; it decides
-approval and later the odds of default, so scorecards discriminate and can drift.
+Applications are simulated in blocks, like the persons of the shop. A risk score is drawn per application; it
+decides approval and later the odds of default, so scorecards discriminate and can drift.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ BUREAU_P95 = np.array([3350.0, 3350.0, 3300.0, 3100.0, 2950.0, 2800.0])
 STRICT = np.array([0.955, 0.955, 0.960, 0.970, 0.978, 0.985])
 D1_REACHED = np.array([0.785, 0.785, 0.790, 0.815, 0.845, 0.872])
 KEPT = np.array([0.66, 0.66, 0.67, 0.72, 0.76, 0.79])  # of promises of those who pay late
-DEFAULT = np.array([0.0130, 0.0125, 0.0090, 0.0064, 0.0052, 0.0046])  # per instalment due
+DEFAULT = np.array([0.0145, 0.0140, 0.0100, 0.0074, 0.0062, 0.0054])  # per instalment due
 LATE = np.array([0.125, 0.125, 0.122, 0.114, 0.106, 0.098])  # paid 3 to 28 days late
 FRAUD = np.array([0.135, 0.135, 0.13, 0.11, 0.09, 0.08])  # of defaulters
 
@@ -116,7 +116,7 @@ class _Block:
         """The stream of a topic."""
         return generator(self.seed, "credit", topic, self.number)
 
-    # ---- applications ------------------------------------------------------------------------------------------------
+    # ---- applications
 
     def applications(self) -> None:
         """Who applies, when, through what."""
@@ -289,7 +289,7 @@ class _Block:
         merged = self._withdraw(rng, withdrawn, merged)
         self.decided, self.manual, self.taken, self.booked = decided, manual, taken, booked
         self.withdrawn = withdrawn
-        self._write_events(rng, merged)
+        self._write_events(merged)
 
     def _withdraw(self, rng: np.random.Generator, withdrawn: Bools, log: dict[str, Ints]) -> dict[str, Ints]:
         """Cut the log of those who withdraw; four in five had waited more than two hours for nothing."""
@@ -313,7 +313,7 @@ class _Block:
         }
         return {k: np.concatenate([v[kept], extra[k]]) for k, v in log.items()}
 
-    def _write_events(self, rng: np.random.Generator, log: dict[str, Ints]) -> None:
+    def _write_events(self, log: dict[str, Ints]) -> None:
         kept = log["at"] < DATA_END
         log = {k: v[kept] for k, v in log.items()}
         order = np.lexsort((log["at"], log["app"]))
@@ -358,7 +358,6 @@ class _Block:
         )
         self.wip_in, self.wip_out = self.submitted, np.where(self.withdrawn, 0, self.decided)
         self.wip_out[np.flatnonzero(self.withdrawn)] = self.ended_early
-        del rng
 
     def api_calls(self) -> None:
         """Calls of the four interfaces; the bureau times out for an afternoon."""
@@ -402,7 +401,7 @@ class _Block:
             broken=[("unknown_status", {"status": "retry", "api": "sandbox"})],
         )
 
-    # ---- the loan book -----------------------------------------------------------------------------------------------
+    # ---- the loan book
 
     def accounts(self) -> None:
         """Accounts, their instalments, and how each was paid."""
@@ -701,7 +700,9 @@ class _Block:
         bad = np.flatnonzero(self.first < 99)
         flagged = bad[spread(rng, len(bad)) < FRAUD[month_of(self.default_due[bad] * DAY)]]
         cleared = rng.choice(self.accounts_n, max(2, self.accounts_n // 150), replace=False)
-        flag_time = (self.default_due[flagged] + rng.integers(5, 25, len(flagged))) * DAY
+        flag_time = (self.default_due[flagged] + rng.integers(5, 25, len(flagged))) * DAY + rng.integers(
+            0, DAY, len(flagged)
+        )
         confirm = rng.random(len(flagged)) < 0.5
         clear_time = self.booked_at[cleared] + 6 * DAY
         who = np.concatenate([flagged, flagged[confirm], cleared, cleared])

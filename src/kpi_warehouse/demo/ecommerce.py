@@ -1,13 +1,14 @@
 """E-commerce: people, visits, events, orders and everything that hangs on them.
 
-People are simulated in blocks. A block is a closed world of persons with all their events of the six months (and their
-orders since January 2025), so memory is bounded by the block, and block ``k`` of a run is the same however many blocks
-follow it. Tables that people do not own (products, stock, campaigns) are written once.
+People are simulated in blocks. A block is a closed world of persons with all their events of the six months
+(and their orders since January 2025), so memory is bounded by the block, and a full block is the same however
+many follow it. Tables that people do not own (products, stock, campaigns) are written once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,6 @@ from kpi_warehouse.demo.story import (
     Floats,
     Ints,
     during,
-    incident,
     local,
     local_day,
     month_of,
@@ -68,7 +68,7 @@ MARGIN_BUDGET = [0.345, 0.345, 0.345, 0.348, 0.350, 0.352]
 WINBACK = np.array([0.070, 0.070, 0.072, 0.078, 0.090, 0.098])
 KEY_APPEAL = np.array([1.00, 1.00, 1.00, 0.99, 1.00, 1.03])
 
-EVENTS_PER_PERSON_MONTH = 4.55
+EVENTS_PER_PERSON_MONTH = 4.36
 FIRST_ORDER_MONTHS_2025 = np.array([7, 7, 7, 7, 7, 7, 7, 7, 8, 9, 16, 11], dtype=float)
 
 NAMES = [
@@ -118,6 +118,8 @@ AGENTS = [
     "Mozilla/5.0 (compatible; Baiduspider/2.0; +http://www.baidu.com/search/spider.html)",
     "python-requests/2.33.0",
 ]
+
+FAST_SCREEN_Z = np.array([NormalDist().inv_cdf(p) for p in FAST_SCREEN])
 
 PROMOTIONS = [
     ("P2601", "年货节", "2026-01-12T00:00", "2026-01-19T00:00", "nianhuo26", None, 1.25),
@@ -269,7 +271,7 @@ class Block:
         share = np.minimum(1.0, 1.35 * self.prospects / pool)
         self.pool_end = self.customers + np.maximum.accumulate((share * pool).astype(np.int64))
 
-    # ---- identity -------------------------------------------------------------------------------------------------
+    # ---- identity
 
     def _identities(self) -> None:
         rng = generator(self.seed, "ecommerce", "identity", self.number)
@@ -303,7 +305,9 @@ class Block:
             first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR
         )
         # Most ids are still in use at the end.
-        last_seen = np.where(rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen)
+        last_seen = np.where(
+            rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen
+        )
         other = np.flatnonzero(self.second_device != self.device_no)
         users, phones = self.user, self.phone
         devices = self._device(self.device_no)
@@ -353,7 +357,7 @@ class Block:
     def _cookie(self, number: Any) -> pa.Array:
         return ids(f"K{self.number:04d}", number, 8)
 
-    # ---- purchases -----------------------------------------------------------------------------------------------
+    # ---- purchases
 
     def _schedule(self, person: Ints, first: Ints) -> tuple[Ints, Ints]:
         """Later purchases of persons whose first is given: persons and moments, up to the end of the data."""
@@ -502,7 +506,7 @@ class Block:
         hit = during("ec_gateway_outage", self.start) & (self.depth == 4) & (rng.random(len(self.who)) < 0.55)
         self.depth[hit] = 3
 
-    # ---- visits and events ---------------------------------------------------------------------------------------
+    # ---- visits and events
 
     def _visit_attributes(self) -> None:
         rng = generator(self.seed, "ecommerce", "visits", self.number)
@@ -534,7 +538,7 @@ class Block:
         self.second_sku = self._choose_sku(rng, n)
 
     def _choose_sku(self, rng: np.random.Generator, n: int) -> Ints:
-        """Skus of visits: dearer goods in first purchases, key categories ever more wanted, some too little in stock."""
+        """Skus of visits: dearer goods in first purchases, the key categories in growing demand."""
         u = rng.random(n)
         chosen = np.zeros(n, dtype=np.int64)
         for m in range(6):
@@ -589,9 +593,7 @@ class Block:
             at, offset, code = self._abnormal(rng, at, offset, code)
         # Events leave in order of their visit; a few overtake one another.
         moment = self.start[at] + offset * SECOND + rng.integers(0, SECOND, len(at))
-        order = np.argsort(
-            at + (moment - HISTORY_START) / (400 * DAY), kind="stable"
-        )
+        order = np.argsort(at + (moment - HISTORY_START) / (400 * DAY), kind="stable")
         at, code, moment = at[order], code[order], moment[order]
         moment = np.minimum(moment, DATA_END - SECOND)
         return self._write_events(rng, at, code, moment)
@@ -599,7 +601,7 @@ class Block:
     def _abnormal(
         self, rng: np.random.Generator, at: Ints, offset: Ints, code: Ints
     ) -> tuple[Ints, Ints, Ints]:
-        """One hammering ip (more than 300 events in a minute) and one endless session (more than 500 events)."""
+        """One hammering ip (over 300 events in a minute) and one endless session (over 500 events)."""
         quiet = np.flatnonzero(self.is_ghost & (self.depth == 0) & (self.start < DATA_END - DAY))
         hammer, endless = rng.choice(quiet, 2, replace=False)
         self.hammer = int(hammer)
@@ -629,9 +631,7 @@ class Block:
         device = np.where(app, self.device[at], -1)
         cookie = np.where(app, -1, self.device[at])
         sees_print = ~app & (self.device[at] % 3 == 0)
-        speed = FAST_SCREEN[month]
-        speed = np.where(during("ec_slow_cdn", moment), 0.46, speed)
-        z = _normal_quantile(speed)
+        z = np.where(during("ec_slow_cdn", moment), -0.1, FAST_SCREEN_Z[month])
         latency = np.exp(np.log(2000) - 0.55 * z + 0.55 * rng.standard_normal(n))
         noise = rng.random(n)
         latency = np.where(noise < 0.001, -latency, latency).round(1)
@@ -708,7 +708,7 @@ class Block:
             np.add.at(counts, (day[mask], i, app[mask].astype(np.int64)), 1)
         return counts
 
-    # ---- orders --------------------------------------------------------------------------------------------------
+    # ---- orders
 
     def _order_tables(self) -> None:
         rng = generator(self.seed, "ecommerce", "orders", self.number)
@@ -916,7 +916,7 @@ class Block:
         )
 
     def _payments(self, rng: np.random.Generator, visit: Ints) -> None:
-        """Payment attempts: paid orders succeed, sometimes at the second try; some abandoned checkouts had failed."""
+        """Attempts: paid orders succeed, sometimes at the second try; some abandoned checkouts had failed."""
         block = self.number
         failed_first = visit[spread_within(rng, self.month[visit]) < FAIL_THEN_PAY[self.month[visit]]]
         abandoned = np.flatnonzero(self.depth == 3)
@@ -957,7 +957,7 @@ class Block:
             broken=[("missing_outcome", {"succeeded": None})],
         )
 
-    # ---- members, messages, touches --------------------------------------------------------------------------------
+    # ---- members, messages, touches
 
     def _member_table(self) -> None:
         rng = generator(self.seed, "ecommerce", "members", self.number)
@@ -1193,25 +1193,6 @@ def _shift(column: pa.ChunkedArray, micros: int) -> pa.ChunkedArray:
     return pc.add(column.cast(pa.int64()), micros).cast(pa.timestamp("us"))
 
 
-def _normal_quantile(p: Floats) -> Floats:
-    """Standard normal quantile (Acklam's central region, good to 1e-3 on 0.02..0.98)."""
-    q = p - 0.5
-    r = q * q
-    top = (
-        (
-            (((-39.6968302866538 * r + 220.946098424521) * r - 275.928510446969) * r + 138.357751867269) * r
-            - 30.6647980661472
-        )
-        * r
-        + 2.50662827745924
-    ) * q
-    bottom = (
-        (((-54.4760987982241 * r + 161.585836858041) * r - 155.698979859887) * r + 66.8013118877197) * r
-        - 13.2806815528857
-    ) * r + 1
-    return np.asarray(top / bottom, dtype=np.float64)
-
-
 def _ips(number: Ints) -> pa.Array:
     """Dotted addresses from numbers below 223 * 2**20."""
     high = pick([str(i + 1) for i in range(223)], number >> 20)
@@ -1407,6 +1388,3 @@ def _write_quality(sink: Sink, seed: int, received: NDArray[np.int64]) -> None:
         time="refreshed_at",
         broken=[("unparseable_time", {"data_through_at": "T+2"})],
     )
-
-
-__all__ = ["BLOCK_EVENTS", "catalogue", "incident", "write_ecommerce"]

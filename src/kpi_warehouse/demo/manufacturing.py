@@ -1,7 +1,7 @@
 """Manufacturing: three lines, their shifts, machines, units and losses, from March to June 2026.
 
-Everything hangs on the machine-shift: its stops are drawn first, run time follows from them, pieces from run time and
-units from the shift. Line L3 stands in Berlin, so its clock jumps on 29 March.
+Everything hangs on the machine-shift: its stops are drawn first, run time follows from them, pieces from run
+time and units from the shift. Line L3 stands in Berlin, so its clock jumps on 29 March.
 """
 
 from __future__ import annotations
@@ -140,22 +140,22 @@ def _utc(moment: datetime, zone: ZoneInfo) -> int:
 
 def _shifts() -> _Shifts:
     rows: list[tuple[Any, ...]] = []
-    for number, (zone_name, _) in enumerate(LINES.values()):
+    for line, (zone_name, _) in enumerate(LINES.values()):
         zone = ZoneInfo(zone_name)
         today = FIRST_DAY
         while today <= LAST_DAY:
             midnight = datetime.combine(today, datetime.min.time())
-            # Six days a week (Saturday's night shift of L3 meets the change of clocks); 1 to 3 May are holidays.
+            # Six days a week (Saturday night on L3 meets the change of clocks); 1 and 2 May are holidays.
             works = today.weekday() != 6 and today not in {date(2026, 5, 1), date(2026, 5, 2)}
-            for name, (_, begin, finish) in enumerate(SHIFTS):
+            for shift, (_, begin, finish) in enumerate(SHIFTS):
                 starts, ends = midnight + timedelta(hours=begin), midnight + timedelta(hours=finish)
                 start, end = _utc(starts, zone), _utc(ends, zone)
                 if works and start < DATA_END:
                     pause = start + 4 * HOUR
-                    rows.append((number, today, name, start, end, starts, ends, pause, end - 10 * MINUTE))
+                    rows.append((line, today, shift, start, end, starts, ends, pause, end - 10 * MINUTE))
             today += timedelta(days=1)
     rows.sort(key=lambda r: (r[0], r[3]))
-    columns = list(zip(*rows, strict=True))
+    columns: list[Any] = list(zip(*rows, strict=True))
     name = np.array(columns[2])
     return _Shifts(
         np.array(columns[0]),
@@ -187,7 +187,7 @@ class _Plant:
         """The stream of a topic."""
         return generator(self.seed, "manufacturing", topic)
 
-    # ---- calendar and reference tables -----------------------------------------------------------------------------
+    # ---- calendar and reference tables
 
     def calendar(self) -> None:
         """Shift calendar and breaks in the lines' own wall-clock time."""
@@ -343,7 +343,7 @@ class _Plant:
         """Standard minutes of a changeover."""
         return float([24, 32, 28, 18][self.station[machine]] - (2 if tightened else 0))
 
-    # ---- work orders and changeovers -------------------------------------------------------------------------------
+    # ---- work orders and changeovers
 
     def orders(self) -> None:
         """One work order per line and shift; the family changes every few shifts."""
@@ -438,7 +438,7 @@ class _Plant:
             broken=[("missing_result", {"passed": None})],
         )
 
-    # ---- machine states --------------------------------------------------------------------------------------------
+    # ---- machine states
 
     def states(self) -> None:
         """Stops of every machine-shift, the running time between them, and what SCADA made of it."""
@@ -450,7 +450,7 @@ class _Plant:
         month = self.month[shifts]
         cells = len(shifts)
         self.cell_shift, self.cell_machine = shifts, machine
-        # What interrupts a machine-shift, in order of precedence: changeover, breaks, long stops, micro-stops.
+        # What interrupts a machine-shift, by precedence: changeover, breaks, long stops, micro-stops.
         changes = self.change_shift * per + self.change_machine % per
         cell_parts = [changes]
         start_parts = [self.change_start]
@@ -484,7 +484,6 @@ class _Plant:
         add(cell, where, (np.maximum(length, 5.2) * MINUTE).astype(np.int64), 2)
         breakdown_start, breakdown_end = incident("mf_press_breakdown")
         broken_cells = np.flatnonzero((machine == 0) & (begin <= breakdown_start) & (end > breakdown_start))
-        # The breakdown of the press outlasts nothing else: it comes first.
         cell_parts.insert(0, broken_cells)
         start_parts.insert(0, np.full(len(broken_cells), breakdown_start))
         length_parts.insert(0, np.full(len(broken_cells), breakdown_end - breakdown_start))
@@ -507,19 +506,22 @@ class _Plant:
         finish = start + np.concatenate(length_parts)
         kind = np.concatenate(kind_parts)
         finish = np.minimum(finish, end[cell])
+        # The breakdown of the press goes before everything else.
+        rank = np.where(np.arange(len(kind)) < len(broken_cells), -1, kind)
         inside = (start < finish) & (start >= begin[cell])
-        cell, start, finish, kind, why = (x[inside] for x in (cell, start, finish, kind, all_reason))
-        kept = _without_overlap(cell, start - begin[cell], finish - begin[cell], kind)
+        cell, start, finish, kind, why, rank = (
+            x[inside] for x in (cell, start, finish, kind, all_reason, rank)
+        )
+        kept = _without_overlap(cell, start - begin[cell], finish - begin[cell], rank)
         cell, start, finish, kind, why = (x[kept] for x in (cell, start, finish, kind, why))
         order = np.lexsort((start, cell))
         cell, start, finish, kind, why = (x[order] for x in (cell, start, finish, kind, why))
-        self._running(rng, every, begin, end, cell, start, finish)
+        self._running(every, begin, end, cell, start, finish)
         self._write_states(rng, cell, start, finish, kind, why)
         self._maintenance(cell, start, finish, kind, why)
 
     def _running(
         self,
-        rng: np.random.Generator,
         every: Ints,
         begin: Ints,
         end: Ints,
@@ -542,7 +544,6 @@ class _Plant:
         self.run_seconds = np.bincount(
             self.run_cell, weights=(self.run_end - self.run_start) / SECOND, minlength=len(every)
         )
-        del rng
 
     def _write_states(
         self, rng: np.random.Generator, cell: Ints, start: Ints, finish: Ints, kind: Ints, why: Ints
@@ -570,11 +571,10 @@ class _Plant:
         line = self.shifts.line[self.cell_shift[all_cell]]
         # SCADA of L3 was silent for six hours: no rows at all, so that time is unrecorded.
         gap = during("mf_scada_gap", begin) & (line == 2)
-        gap_start, gap_end = incident("mf_scada_gap")
+        gap_start, _ = incident("mf_scada_gap")
         crosses = (line == 2) & (begin < gap_start) & (end > gap_start)
         end = np.where(crosses, gap_start, end)
         self.sink.plant("machine_states", "missing_interval", int(gap.sum()))
-        del gap_end
         kept = pa.array(np.flatnonzero(~gap))
         columns: dict[str, Any] = {
             "state_id": ids("ST", np.arange(total), 8),
@@ -649,7 +649,7 @@ class _Plant:
             broken=[("ends_before_start", {"repaired_at": np.datetime64("2026-01-01", "us").item()})],
         )
 
-    # ---- counters ----------------------------------------------------------------------------------------------------
+    # ---- counters
 
     def counters(self) -> None:
         """Cumulative counters read hourly: run seconds times speed over the ideal cycle."""
@@ -665,7 +665,7 @@ class _Plant:
             hours = np.arange(8)
             at = begin[:, None] + (hours[None, :] + 1) * HOUR - 5 * SECOND
             at = np.where(hours[None, :] == 7, end[:, None] - 5 * SECOND, at)
-            valid = at < end[:, None]
+            valid = at < end[:, None] - np.where(hours == 7, 0, MINUTE)[None, :]
             # The first reading of all lies before the first shift, so that no piece is lost.
             at = np.concatenate([[begin[0] - MINUTE], at[valid]])
             shift = np.concatenate([[shifts[0]], np.repeat(shifts, valid.sum(axis=1))])
@@ -712,7 +712,7 @@ class _Plant:
             files=2,
         )
 
-    # ---- units -------------------------------------------------------------------------------------------------------
+    # ---- units
 
     def units(self) -> None:
         """Units through their stations, with failures, rework, scrap, inspections and scans."""
@@ -747,7 +747,7 @@ class _Plant:
         at = np.where(weld, 1, at)
         at = np.where(fails, at, -1)
         scrapped = fails & (rng.random(n) < SCRAP_SHARE[unit_month])
-        # A scrapped unit leaves the line where it failed; one in ten still reaches the end as a piece to be dissected.
+        # A scrapped unit leaves the line where it failed; one in ten still reaches the end, to be dissected.
         stops_at = np.where(scrapped & (rng.random(n) > 0.1), at, per)
         unit = ids("SN26", np.arange(n), 7)
         self.unit, self.unit_done, self.fails_at, self.stops_at = unit, done, at, stops_at
@@ -790,7 +790,7 @@ class _Plant:
             ],
             files=3,
         )
-        self._quality(reworked, np.flatnonzero(scrapped), again_start, again_end)
+        self._quality(reworked, np.flatnonzero(scrapped), again_end)
         self._scans(unit_month)
 
     def _defects(self, rng: np.random.Generator, station: Ints) -> pa.Array:
@@ -804,7 +804,7 @@ class _Plant:
         choice = np.where(rng.random(len(station)) < 0.01, len(names), choice)
         return pick([*names, "D00"], choice)
 
-    def _quality(self, reworked: Ints, scrapped: Ints, again_start: Ints, again_end: Ints) -> None:
+    def _quality(self, reworked: Ints, scrapped: Ints, again_end: Ints) -> None:
         rng = self.rng("quality")
         n = len(self.unit)
         done, at = self.unit_done, self.fails_at
@@ -898,7 +898,6 @@ class _Plant:
             time="scrapped_at",
             broken=[("unparseable_time", {"scrapped_at": "夜班"}), ("missing_unit", {"unit_id": None})],
         )
-        del again_start
 
     def _scans(self, month: Ints) -> None:
         rng = self.rng("scans")
@@ -924,7 +923,7 @@ class _Plant:
             files=2,
         )
 
-    # ---- the rest ------------------------------------------------------------------------------------------------------
+    # ---- the rest
 
     def capa(self) -> None:
         """Corrective actions: about a dozen a month."""
@@ -957,7 +956,7 @@ class _Plant:
         )
 
     def measurements(self) -> None:
-        """Subgroups of five every two hours; one characteristic drifts before its breakdown, one jumps for a day."""
+        """Subgroups of five every two hours; one characteristic drifts for nine days, one jumps for a day."""
         rng = self.rng("measurements")
         parts: dict[str, list[Any]] = {k: [] for k in ("machine", "name", "at", "group", "value")}
         names = [m[0] for m in self.machines]
@@ -967,10 +966,7 @@ class _Plant:
             at = (self.shifts.start[mine][:, None] + np.arange(1, 8, 2)[None, :] * HOUR).reshape(-1)
             mean = np.full(len(at), centre)
             if number == 0:
-                mean += (
-                    np.where(during("mf_weld_batch", at), 0.0, 0.0)
-                    - np.where(month_of(at) < 3, 0.4, 0.1) * sigma
-                )
+                mean -= np.where(month_of(at) < 3, 0.4, 0.1) * sigma
             if number == 1:
                 mean += (
                     sigma
@@ -1047,16 +1043,16 @@ def _shares() -> Floats:
 
 
 def _without_overlap(cell: Ints, start: Ints, finish: Ints, kind: Ints) -> Ints:
-    """Positions of the intervals kept: none overlaps (or nearly touches) a kept one of stronger or equal kind."""
+    """Positions of the intervals kept: none overlaps (or nearly touches) another one kept."""
     order = np.lexsort((start, cell))
     kept = np.ones(len(cell), dtype=bool)
-    for _ in range(12):
+    while True:
         index = order[kept[order]]
         left, right = index[:-1], index[1:]
         clash = (cell[left] == cell[right]) & (start[right] < finish[left] + 45 * SECOND)
         if not clash.any():
             break
-        # Long intervals can hide later ones: only the weaker of each clashing neighbours goes, then look again.
+        # Only the weaker of two clashing neighbours goes, then look again.
         loser = np.where(kind[left] <= kind[right], right, left)[clash]
         kept[np.unique(loser)] = False
     return np.flatnonzero(kept)

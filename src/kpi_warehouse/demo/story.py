@@ -1,7 +1,7 @@
 """Calendar and curves of the story that the demonstration tells.
 
-Every curve has six values, January to June 2026; the programme starts on 1 April, so the last three are its M1 to M3.
-Dates here are business-local (UTC+8) unless they say otherwise; the raw tables hold UTC.
+Every curve has six values, January to June 2026; the programme starts on 1 April, so the last three are its
+M1 to M3. Dates here are business-local (UTC+8) unless they say otherwise; the raw tables hold UTC.
 """
 
 from __future__ import annotations
