@@ -15,6 +15,8 @@ every_kpi as (
     union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_cr_policies') }}
     union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_cr_portfolio') }}
+    union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_cr_supplement_cycle') }}
     union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_cr_supplement_rate') }}
@@ -25,7 +27,27 @@ every_kpi as (
     union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_cr_wip') }}
     union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_delivery') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_enrolment') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_membership') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_messages') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_mta_coverage') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_order_value') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_repeat_gmv') }}
+    union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_repurchase') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_service') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_time_to_purchase') }}
+    union all
+    select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_ec_winback') }}
     union all
     select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, numerator, denominator, value, sample_size, is_final, as_of from {{ ref('kpi_mf_capa') }}
     union all
