@@ -20,6 +20,7 @@ from kpi_warehouse.demo.sink import Sink, dates, generator, ids, masked, pick, t
 from kpi_warehouse.demo.story import (
     DATA_END,
     DAY,
+    DAYS,
     HISTORY_START,
     HOUR,
     MINUTE,
@@ -230,7 +231,7 @@ def write_ecommerce(sink: Sink, *, events: int, seed: int) -> None:
     """
     goods = catalogue(seed)
     blocks = max(1, -(-events // BLOCK_EVENTS))
-    received = np.zeros(((DATA_END - HISTORY_START) // DAY, len(CORE), 2), dtype=np.int64)
+    received = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
     for number in range(blocks):
         size = min(BLOCK_EVENTS, events - number * BLOCK_EVENTS)
         received += Block(sink, seed, number, max(size, 1000), goods).run()
@@ -702,7 +703,7 @@ class Block:
             ],
         )
         day = local_day(moment) - local_day(np.array([HISTORY_START]))[0]
-        counts = np.zeros((int((DATA_END - HISTORY_START) // DAY), len(CORE), 2), dtype=np.int64)
+        counts = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
         for i, name in enumerate(CORE):
             mask = code == name
             np.add.at(counts, (day[mask], i, app[mask].astype(np.int64)), 1)
