@@ -368,8 +368,15 @@ def test_command(tmp_path: Path) -> None:
     assert wrong.exit_code == 1 and "unknown domain 'retail'" in wrong.output
 
 
-def test_the_default_size_takes_seconds(tmp_path: Path) -> None:
+def test_the_default_size_takes_seconds_and_shows_the_outage(tmp_path: Path) -> None:
     started = time.process_time()
     summary = generate(tmp_path)
     assert time.process_time() - started < 20
     assert summary.rows["ecommerce"]["events"] == pytest.approx(200_000, rel=0.05)
+    failed = duckdb.sql(
+        "select avg((not succeeded)::int), count(distinct gateway) filter (not succeeded) "
+        f"from '{tmp_path}/ecommerce/payment_attempts/*.parquet' "
+        "where attempted_at between '2026-05-20 12:00' and '2026-05-20 15:05'"
+    ).fetchone()
+    assert failed is not None
+    assert failed[0] > 0.3 and failed[1] == 1
