@@ -16,12 +16,22 @@ every_kpi as (
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_cr_collections') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_cr_controllable_time') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_cr_decision_rates') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_cr_due_instalments') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
@@ -37,6 +47,16 @@ every_kpi as (
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_cr_portfolio') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_cr_roll_rate') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_cr_score_models') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
@@ -61,7 +81,32 @@ every_kpi as (
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_cr_vintages') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_cr_wip') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_checkout') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_completeness') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_cvr') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_dashboards') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
@@ -72,6 +117,16 @@ every_kpi as (
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_ec_enrolment') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_identity_match') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_key_category_cvr') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
@@ -96,6 +151,26 @@ every_kpi as (
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_page_performance') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_payments') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_pdp_atc') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_price') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_ec_repeat_gmv') }}
     union all
     select
@@ -106,7 +181,17 @@ every_kpi as (
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
         numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_search') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
     from {{ ref('kpi_ec_service') }}
+    union all
+    select
+        kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
+        numerator, denominator, value, sample_size, is_final, as_of
+    from {{ ref('kpi_ec_stock') }}
     union all
     select
         kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value,
