@@ -19,3 +19,24 @@
         )
     )
 {%- endmacro %}
+
+{# One row with the lower bounds of the DPD buckets: b1_min, b30_min, b60_min, b90_min. #}
+{% macro credit_bucket_bounds() -%}
+    select
+        {%- for bound in ['b1_min', 'b30_min', 'b60_min', 'b90_min'] %}
+        cast(max(value) filter (where parameter = '{{ bound }}') as int) as {{ bound }}{{ "," if not loop.last }}
+        {%- endfor %}
+    from {{ ref('stg_dictionary__parameters') }}
+    where metric_id = 'cr_rule_buckets'
+{%- endmacro %}
+
+{# The bucket of a DPD (current, 1-29, 30-59, 60-89, 90+) by the bounds in a relation of `credit_bucket_bounds`. #}
+{% macro credit_bucket(dpd, bounds) -%}
+    case
+        when {{ dpd }} >= {{ bounds }}.b90_min then concat({{ bounds }}.b90_min, '+')
+        {%- for lower, upper in [('b60_min', 'b90_min'), ('b30_min', 'b60_min'), ('b1_min', 'b30_min')] %}
+        when {{ dpd }} >= {{ bounds }}.{{ lower }} then concat({{ bounds }}.{{ lower }}, '-', {{ bounds }}.{{ upper }} - 1)
+        {%- endfor %}
+        when {{ dpd }} is not null then 'current'
+    end
+{%- endmacro %}

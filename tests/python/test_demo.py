@@ -166,7 +166,7 @@ def test_full_blocks_do_not_depend_on_what_follows(tmp_path: Path, monkeypatch: 
 
 
 def test_nothing_happens_after_the_end(db: duckdb.DuckDBPyConnection) -> None:
-    """The data ends with June in UTC+8: no event, landed or kept, lies after it."""
+    """The data end at 13:00 on 1 July in UTC+8: nothing that happened lies after it."""
     happened = {
         "events": "event_at",
         "orders": "greatest(created_at, paid_at)",
@@ -185,7 +185,7 @@ def test_nothing_happens_after_the_end(db: duckdb.DuckDBPyConnection) -> None:
     }
     for table, column in happened.items():
         newest = one(db, f"select max({column}) from {table}")
-        assert str(newest) <= "2026-06-30 16:00:00", table
+        assert str(newest) < "2026-07-01 05:00:01", table
         assert str(newest) >= "2026-06-01", table
 
 
@@ -368,8 +368,15 @@ def test_command(tmp_path: Path) -> None:
     assert wrong.exit_code == 1 and "unknown domain 'retail'" in wrong.output
 
 
-def test_the_default_size_takes_seconds(tmp_path: Path) -> None:
+def test_the_default_size_takes_seconds_and_shows_the_outage(tmp_path: Path) -> None:
     started = time.process_time()
     summary = generate(tmp_path)
     assert time.process_time() - started < 20
     assert summary.rows["ecommerce"]["events"] == pytest.approx(200_000, rel=0.05)
+    failed = duckdb.sql(
+        "select avg((not succeeded)::int), count(distinct gateway) filter (not succeeded) "
+        f"from '{tmp_path}/ecommerce/payment_attempts/*.parquet' "
+        "where attempted_at between '2026-05-20 12:00' and '2026-05-20 15:05'"
+    ).fetchone()
+    assert failed is not None
+    assert failed[0] > 0.3 and failed[1] == 1

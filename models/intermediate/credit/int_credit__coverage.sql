@@ -7,9 +7,9 @@ accounts as (
 
 ),
 
-instalments as (
+schedule as (
 
-    select * from {{ ref('stg_credit__instalments') }}
+    select * from {{ ref('int_credit__schedule') }}
 
 ),
 
@@ -24,20 +24,6 @@ parameters as (
     select cast(max(value) as {{ type_money() }}) as coverage_tolerance
     from {{ ref('stg_dictionary__parameters') }}
     where metric_id = 'cr_rule_dpd' and parameter = 'coverage_tolerance'
-
-),
-
-schedule as (
-
-    select
-        account_id,
-        due_date,
-        sum(due_amount) over (
-            partition by account_id
-            order by due_date, instalment_no
-            rows between unbounded preceding and current row
-        ) as due_so_far
-    from instalments
 
 ),
 

@@ -127,11 +127,12 @@ class _Block:
             [1, 1, 0, 0, 0, 1, 2, 4, 8, 12, 14, 13, 10, 11, 13, 13, 12, 11, 10, 11, 12, 10, 6, 3], float
         )
         for m, count in enumerate(counts):
-            days = (MONTH_STARTS[m + 1] - MONTH_STARTS[m]) // DAY
+            days = -(-(MONTH_STARTS[m + 1] - MONTH_STARTS[m]) // DAY)
             hour = rng.choice(24, count, p=hourly / hourly.sum())
             day = (spread(rng, count) * days).astype(np.int64)
             submitted.append(MONTH_STARTS[m] + day * DAY + hour * HOUR + rng.integers(0, HOUR, count))
-        self.submitted = np.minimum(np.concatenate(submitted), DATA_END - 30 * MINUTE)
+        self.submitted = np.concatenate(submitted)
+        self.submitted = self.submitted[self.submitted < DATA_END - 30 * MINUTE]
         n = len(self.submitted)
         self.n = n
         self.month = month_of(self.submitted)

@@ -20,6 +20,7 @@ from kpi_warehouse.demo.sink import Sink, dates, generator, ids, masked, pick, t
 from kpi_warehouse.demo.story import (
     DATA_END,
     DAY,
+    DAYS,
     HISTORY_START,
     HOUR,
     MINUTE,
@@ -126,6 +127,7 @@ PROMOTIONS = [
     ("P2603", "女神节", "2026-03-05T00:00", "2026-03-09T00:00", "nvshen26", "C01", 1.35),
     ("P2604", "春季上新", "2026-04-10T00:00", "2026-04-14T00:00", "spring26", None, 1.20),
     ("P2605", "五一大促", "2026-05-01T00:00", "2026-05-06T00:00", "wuyi26", None, 1.30),
+    ("P2605B", "520告白夜", "2026-05-20T12:00", "2026-05-21T00:00", "520", None, 2.4),
     ("P2606", "618年中大促", "2026-06-01T00:00", "2026-06-19T00:00", "618", None, 1.35),
 ]
 RECALLS = [
@@ -230,7 +232,7 @@ def write_ecommerce(sink: Sink, *, events: int, seed: int) -> None:
     """
     goods = catalogue(seed)
     blocks = max(1, -(-events // BLOCK_EVENTS))
-    received = np.zeros(((DATA_END - HISTORY_START) // DAY, len(CORE), 2), dtype=np.int64)
+    received = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
     for number in range(blocks):
         size = min(BLOCK_EVENTS, events - number * BLOCK_EVENTS)
         received += Block(sink, seed, number, max(size, 1000), goods).run()
@@ -503,7 +505,7 @@ class Block:
         self.is_first = np.concatenate(visits["first"])
         self.ghosts = anonymous_base
         # The outage: most who would have paid through the failing gateway do not.
-        hit = during("ec_gateway_outage", self.start) & (self.depth == 4) & (rng.random(len(self.who)) < 0.55)
+        hit = during("ec_gateway_outage", self.start) & (self.depth == 4) & (rng.random(len(self.who)) < 0.75)
         self.depth[hit] = 3
 
     # ---- visits and events
@@ -702,7 +704,7 @@ class Block:
             ],
         )
         day = local_day(moment) - local_day(np.array([HISTORY_START]))[0]
-        counts = np.zeros((int((DATA_END - HISTORY_START) // DAY), len(CORE), 2), dtype=np.int64)
+        counts = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
         for i, name in enumerate(CORE):
             mask = code == name
             np.add.at(counts, (day[mask], i, app[mask].astype(np.int64)), 1)
@@ -923,14 +925,12 @@ class Block:
         outage = during("ec_gateway_outage", self.start[abandoned])
         chance = np.where(outage, 1.0, FAIL_AND_ABANDON[self.month[abandoned]])
         gave_up = abandoned[spread_within(rng, self.month[abandoned]) < chance]
-        storm = np.repeat(gave_up[during("ec_gateway_outage", self.start[gave_up])], 2)
+        storm = gave_up[during("ec_gateway_outage", self.start[gave_up])]
         at = np.concatenate([visit, failed_first, gave_up, storm])
         success = np.concatenate(
             [np.ones(len(visit), dtype=bool), np.zeros(len(at) - len(visit), dtype=bool)]
         )
-        second = np.concatenate(
-            [np.zeros(len(at) - len(storm), dtype=np.int64), 1 + np.arange(len(storm)) % 2]
-        )
+        second = np.arange(len(at)) >= len(at) - len(storm)
         moment = self.start[at] + np.where(success, 290, 250 + 15 * second) * SECOND
         gateway = rng.choice(3, len(at), p=[0.48, 0.42, 0.10])
         gateway = np.where(during("ec_gateway_outage", moment) & ~success, 1, gateway)

@@ -1,4 +1,4 @@
-"""Manufacturing: three lines, their shifts, machines, units and losses, from March to June 2026.
+"""Manufacturing: three lines, their shifts, machines, units and losses, from March to the end of June 2026.
 
 Everything hangs on the machine-shift: its stops are drawn first, run time follows from them, pieces from run
 time and units from the shift. Line L3 stands in Berlin, so its clock jumps on 29 March.
@@ -33,7 +33,7 @@ from kpi_warehouse.demo.story import (
 Bools = NDArray[np.bool_]
 
 FIRST_DAY = date(2026, 3, 1)
-LAST_DAY = date(2026, 6, 30)
+LAST_DAY = date(2026, 7, 1)
 
 # January to June by month index (3 to 5 are M1 to M3); the history of this domain begins in March.
 FPY = np.array([0.930, 0.930, 0.930, 0.9385, 0.9450, 0.9520])

@@ -29,9 +29,13 @@ def local(text: str) -> int:
     return int(np.datetime64(text, "us").astype(np.int64)) - UTC_OFFSET
 
 
-MONTH_STARTS: list[int] = [local(f"2026-{m:02d}-01") for m in range(1, 8)]
+# The data end when June is over on every clock: its last night shift, in Berlin, ends at noon of 1 July here.
+DATA_END = local("2026-07-01T13:00")
+# What little there is of July counts to June here.
+MONTH_STARTS: list[int] = [local(f"2026-{m:02d}-01") for m in range(1, 7)] + [DATA_END]
 HISTORY_START = MONTH_STARTS[0]
-DATA_END = MONTH_STARTS[6]
+DAYS = 182
+"""Local days from the start of the history to the end of the data, the last one begun."""
 
 
 def month_of(times: Ints) -> Ints:
