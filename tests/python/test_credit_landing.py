@@ -1,4 +1,4 @@
-"""A refusal that needs another table (a decision before its application's submission) comes after deduplication."""
+"""A refusal that needs another table, a decision before its submission, comes after deduplication."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_decision_before_submission_is_judged_after_deduplication(tmp_path: Path
     tables = {
         "applications": [_application("A1"), _application("A2"), _application("A3")],
         "application_events": [
-            # the older row wins and is refused; the newer one, in itself fine, stays a duplicate: A1 is undecided
+            # the older row wins and is refused; the newer one stays a duplicate: A1 is undecided
             _decision("E1", "A1", "2024-03-05 01:00:00", "2024-03-05 03:00:00"),
             _decision("E1", "A1", "2024-03-05 02:30:00", "2024-03-05 04:00:00"),
             # the older row wins and stands; the newer one is a duplicate, not a refusal
@@ -49,7 +49,8 @@ def test_decision_before_submission_is_judged_after_deduplication(tmp_path: Path
 
     with duckdb.connect(str(replayer.warehouse), read_only=True) as db:
         refused = db.sql(
-            "select row_key, reason from staging.stg_credit__quarantine where table_name = 'application_events' order by 1"
+            "select row_key, reason from staging.stg_credit__quarantine "
+            "where table_name = 'application_events' order by 1"
         ).fetchall()
         accepted = db.sql("select event_id from staging.stg_credit__application_events order by 1").fetchall()
         balance = db.sql(
