@@ -7,6 +7,7 @@ starts with `environment(root)` (plain `dbt build --target spark`) see the same 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -137,6 +138,8 @@ def spark_session(root: Path | None = None, *, persistent: bool = False, memory:
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.appName("kpi_warehouse").getOrCreate()
+    # dbt reports what fails; pyspark would print the whole plan of it as well
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
         yield session
     finally:
