@@ -195,7 +195,7 @@ def _fill(table: Table) -> None:
         if table.name == "promises_to_pay":
             ends = {"due_date": later.date()}
         table.refuse(table.plain(**{table.own_time: later, **ends}), "from_the_future", table.own_time)
-        ends = {end: AS_OF for end in ends} if table.name != "promises_to_pay" else ends
+        ends = dict.fromkeys(ends, AS_OF) if table.name != "promises_to_pay" else ends
         table.accept(table.plain(**{table.own_time: AS_OF, **ends}))
     for column, kind in table.types.items():
         if kind == "ts" and column not in table.required:
