@@ -854,12 +854,13 @@ class Block:
     ) -> None:
         block = self.number
         n = len(person)
-        refunded = np.flatnonzero((spread_within(rng, month) < REFUND[month]) & (paid < DATA_END - 20 * DAY))
-        whole = rng.random(len(refunded)) < 0.35
-        back = np.where(
-            whole, amount[refunded], np.round(amount[refunded] * rng.uniform(0.1, 0.7, len(refunded)), 2)
-        )
-        when = paid[refunded] + (rng.uniform(1, 19, len(refunded)) * DAY).astype(np.int64)
+        own = generator(self.seed, "ecommerce", "refunds", block)
+        refunded = np.flatnonzero(spread_within(own, month) < REFUND[month])
+        when = paid[refunded] + (own.uniform(1, 19, len(refunded)) * DAY).astype(np.int64)
+        refunded, when = refunded[when < DATA_END], when[when < DATA_END]
+        whole = own.random(len(refunded)) < 0.35
+        part = np.round(amount[refunded] * own.uniform(0.1, 0.7, len(refunded)), 2)
+        back = np.where(whole, amount[refunded], part)
         self.sink.write(
             "refunds",
             {

@@ -118,9 +118,7 @@ def prepare(root: Path | None = None, *, persistent: bool = False, memory: str =
 
 
 @contextmanager
-def spark_session(
-    root: Path | None = None, *, persistent: bool = False, memory: str = "2g"
-) -> Iterator[SparkSession]:
+def spark_session(root: Path | None = None, *, persistent: bool = False, memory: str = "2g") -> Iterator[SparkSession]:
     """Start a session in this process and stop it at the end. dbt run in this process uses the same one.
 
     Args:
