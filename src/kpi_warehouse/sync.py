@@ -41,6 +41,8 @@ VALUES_COLUMNS = (
     "as_of",
 )
 
+VALUES_LINES = (", ".join(VALUES_COLUMNS[:8]) + ",", ", ".join(VALUES_COLUMNS[8:]))
+
 #: Warehouse types of the contract's types, as dbt writes them into documentation.
 TYPES = {
     "id": "string",
@@ -256,7 +258,8 @@ def _values_sql(root: Path, text: str) -> str:
     if not rest or not after:
         return text
     listing = "\n    union all\n".join(
-        f"    select {', '.join(VALUES_COLUMNS)} from {{{{ {reference} }}}}" for reference in kpi_models(root)
+        "    select\n" + "".join(f"        {line}\n" for line in VALUES_LINES) + f"    from {{{{ {reference} }}}}"
+        for reference in kpi_models(root)
     )
     return f"{before}{VALUES_START}\n{listing}\n{VALUES_END}{after}"
 

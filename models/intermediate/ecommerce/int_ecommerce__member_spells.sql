@@ -6,13 +6,20 @@ members as (
 
 ),
 
+user_persons as (
+
+    select * from {{ ref('int_ecommerce__user_persons') }}
+
+),
+
 spells as (
 
     select
-        user_id as person_id,
-        joined_at,
-        left_at
+        {{ person_of_user('user_persons.person_id', 'members.user_id') }} as person_id,
+        members.joined_at,
+        members.left_at
     from members
+    left join user_persons on members.user_id = user_persons.user_id
 
 ),
 

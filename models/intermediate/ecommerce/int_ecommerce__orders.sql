@@ -18,6 +18,12 @@ refunds as (
 
 ),
 
+user_persons as (
+
+    select * from {{ ref('int_ecommerce__user_persons') }}
+
+),
+
 test_orders as (
 
     select * from {{ ref('int_ecommerce__test_orders') }}
@@ -59,7 +65,7 @@ paid as (
     select
         orders.order_id,
         orders.user_id,
-        orders.user_id as person_id,
+        {{ person_of_user('user_persons.person_id', 'orders.user_id') }} as person_id,
         orders.created_at,
         orders.paid_at,
         {{ to_local('orders.paid_at', "'" ~ var('business_timezone') ~ "'") }} as paid_local_at,
@@ -75,6 +81,7 @@ paid as (
         coalesce(refunded.refunded_amount < orders.paid_amount - refund_rule.tolerance, true) as is_valid
     from orders
     cross join refund_rule
+    left join user_persons on orders.user_id = user_persons.user_id
     left join test_orders on orders.order_id = test_orders.order_id
     left join refunded on orders.order_id = refunded.order_id
     left join line_costs on orders.order_id = line_costs.order_id

@@ -6,15 +6,9 @@ machine_shifts as (
 
 ),
 
-stops as (
+microstops as (
 
-    select * from {{ ref('int_manufacturing__stops') }}
-
-),
-
-stop_pieces as (
-
-    select * from {{ ref('int_manufacturing__stop_pieces') }}
+    select * from {{ ref('int_manufacturing__microstops') }}
 
 ),
 
@@ -22,18 +16,6 @@ slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
     where kpi_id in ('mf_microstop_count', 'mf_microstop_minutes')
-
-),
-
-seconds_per_microstop as (
-
-    select
-        machine_id,
-        stop_starts_at,
-        sum(seconds_in_ppt) as seconds_in_ppt
-    from stop_pieces
-    where is_microstop
-    group by machine_id, stop_starts_at
 
 ),
 
@@ -47,12 +29,10 @@ facts as (
     from machine_shifts
     union all
     select
-        stops.line_id, stops.station_id, stops.machine_id, stops.production_date, stops.shift_starts_local_at,
+        line_id, station_id, machine_id, production_date, shift_starts_local_at,
         1 as microstops,
-        seconds_per_microstop.seconds_in_ppt as microstop_seconds
-    from stops
-    inner join seconds_per_microstop
-        on stops.machine_id = seconds_per_microstop.machine_id and stops.starts_at = seconds_per_microstop.stop_starts_at
+        seconds_in_ppt as microstop_seconds
+    from microstops
 
 ),
 

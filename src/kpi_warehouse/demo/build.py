@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpi_warehouse.demo.contract import DOMAINS
-from kpi_warehouse.demo.sink import MANIFEST, Sink, clear
+from kpi_warehouse.demo.sink import MANIFEST, Sink, clear, read_manifest
 
 
 @dataclass
@@ -50,8 +50,8 @@ def generate(
 ) -> DemoSummary:
     """Write the raw tables of the demonstration below ``out/<domain>/<table>/``.
 
-    The same arguments give the same bytes. Manufacturing and credit grow with the square root of ``events``: a
-    shop may have a hundred times the visitors, three production lines do not make a hundred times the units.
+    The same arguments give the same bytes. Manufacturing and credit grow with the square root of ``events``:
+    a shop may have a hundred times the visitors, three lines do not make a hundred times the units.
 
     Args:
         out: Root of the landing zone; created if need be. Files of an earlier demonstration are replaced.
@@ -85,20 +85,34 @@ def generate(
             continue
         started = time.perf_counter()
         sink = Sink(out, domain, seed, progress)
-        if domain == "ecommerce":
-            write_ecommerce(sink, events=events, seed=seed)
-        elif domain == "manufacturing":
-            write_manufacturing(sink, scale=scale, seed=seed)
-        else:
-            write_credit(sink, scale=scale, seed=seed)
+        try:
+            if domain == "ecommerce":
+                write_ecommerce(sink, events=events, seed=seed)
+            elif domain == "manufacturing":
+                write_manufacturing(sink, scale=scale, seed=seed)
+            else:
+                write_credit(sink, scale=scale, seed=seed)
+        finally:
+            # An interrupted run is on record too, so that the next one may replace it.
+            _record(out, sink, events)
         summary.rows[domain] = sink.rows
         summary.planted[domain] = sink.planted
         summary.files += sink.files
         summary.seconds[domain] = round(time.perf_counter() - started, 2)
         if progress:
             progress(f"{domain}: {sum(sink.rows.values()):,} rows in {summary.seconds[domain]} s")
-    kept = asdict(summary)
-    for volatile in ("out", "seconds"):
-        del kept[volatile]
-    (out / MANIFEST).write_text(json.dumps(kept, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     return summary
+
+
+def _record(out: Path, sink: Sink, events: int) -> None:
+    """Enter a domain in the manifest, beside the domains that other runs wrote."""
+    manifest = read_manifest(out)
+    manifest[sink.domain] = {
+        "events": events,
+        "seed": sink.seed,
+        "rows": sink.rows,
+        "planted": sink.planted,
+        "files": sink.files,
+    }
+    text = json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True)
+    (out / MANIFEST).write_text(text + "\n", encoding="utf-8")

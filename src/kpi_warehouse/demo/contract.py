@@ -1,8 +1,8 @@
 """The tables, columns and types that the generator writes: the raw input contract in compact form.
 
 Each table is one string of ``column:type`` words; ``*`` marks a key column, ``!`` a required one. Types are
-``id``/``text`` (string), ``num`` (float64), ``int`` (int64), ``bool``, ``ts`` (naive UTC, microseconds), ``date``.
-The word ``@csv`` lands the table as CSV instead of Parquet, ``@bom`` as CSV with a byte-order mark.
+``id``/``text`` (string), ``num`` (float64), ``int`` (int64), ``bool``, ``ts`` (naive UTC, microseconds),
+``date``. The word ``@csv`` lands the table as CSV instead of Parquet, ``@bom`` as CSV with a byte-order mark.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Consumer credit: applications with their node logs since January 2026, a loan book since July 2025.
 
-Applications are simulated in blocks, like the persons of the shop. A risk score is drawn per application; it decides
-approval and later the odds of default, so scorecards discriminate and can drift.
+Applications are simulated in blocks, like the persons of the shop. A risk score is drawn per application; it
+decides approval and later the odds of default, so scorecards discriminate and can drift.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from kpi_warehouse.demo.story import (
     local_day,
     month_of,
     spread,
+    spread_within,
 )
 
 Bools = NDArray[np.bool_]
@@ -54,15 +55,16 @@ BUREAU_P95 = np.array([3350.0, 3350.0, 3300.0, 3100.0, 2950.0, 2800.0])
 STRICT = np.array([0.955, 0.955, 0.960, 0.970, 0.978, 0.985])
 D1_REACHED = np.array([0.785, 0.785, 0.790, 0.815, 0.845, 0.872])
 KEPT = np.array([0.66, 0.66, 0.67, 0.72, 0.76, 0.79])  # of promises of those who pay late
-DEFAULT = np.array([0.0088, 0.0088, 0.0082, 0.0062, 0.0054, 0.0046])  # per instalment due
-LATE = np.array([0.105, 0.105, 0.102, 0.095, 0.088, 0.080])  # paid 3 to 28 days late
-FRAUD = np.array([0.145, 0.145, 0.14, 0.125, 0.11, 0.095])  # of defaulters
+DEFAULT = np.array([0.0145, 0.0140, 0.0100, 0.0074, 0.0062, 0.0054])  # per instalment due
+LATE = np.array([0.125, 0.125, 0.122, 0.114, 0.106, 0.098])  # paid 3 to 28 days late
+FRAUD = np.array([0.135, 0.135, 0.13, 0.11, 0.09, 0.08])  # of defaulters
 
 CHANNELS = ["own_app", "partner", "offline"]
 TYPES = ["new", "returning"]
 PRODUCTS = ["现金贷", "消费分期", "循环额度"]
 NODES = ["kyc", "anti_fraud", "bureau", "scoring", "rules", "manual_review", "final_approval"]
 REASONS = ["收入证明不全", "身份证照片模糊", "银行流水缺失", "联系人无法核实", "住址证明过期"]
+CHARGE_OFF_DAYS = 150
 NEVER = 1_000_000  # a day that does not come
 MODELS = ["A1.4", "B2.0"]
 BANDS = [
@@ -114,20 +116,23 @@ class _Block:
         """The stream of a topic."""
         return generator(self.seed, "credit", topic, self.number)
 
-    # ---- applications ------------------------------------------------------------------------------------------------
+    # ---- applications
 
     def applications(self) -> None:
         """Who applies, when, through what."""
         rng = self.rng("applications")
         counts = np.round(APPLICATIONS * self.scale).astype(int)
         submitted = []
-        hourly = np.array([1, 1, 0, 0, 0, 1, 2, 4, 8, 12, 14, 13, 10, 11, 13, 13, 12, 11, 10, 11, 12, 10, 6, 3], float)
+        hourly = np.array(
+            [1, 1, 0, 0, 0, 1, 2, 4, 8, 12, 14, 13, 10, 11, 13, 13, 12, 11, 10, 11, 12, 10, 6, 3], float
+        )
         for m, count in enumerate(counts):
-            days = (MONTH_STARTS[m + 1] - MONTH_STARTS[m]) // DAY
+            days = -(-(MONTH_STARTS[m + 1] - MONTH_STARTS[m]) // DAY)
             hour = rng.choice(24, count, p=hourly / hourly.sum())
             day = (spread(rng, count) * days).astype(np.int64)
             submitted.append(MONTH_STARTS[m] + day * DAY + hour * HOUR + rng.integers(0, HOUR, count))
-        self.submitted = np.minimum(np.concatenate(submitted), DATA_END - 30 * MINUTE)
+        self.submitted = np.concatenate(submitted)
+        self.submitted = self.submitted[self.submitted < DATA_END - 30 * MINUTE]
         n = len(self.submitted)
         self.n = n
         self.month = month_of(self.submitted)
@@ -148,7 +153,9 @@ class _Block:
                 "channel": pick(CHANNELS, self.channel),
                 "customer_type": pick(TYPES, self.kind),
                 "product_line": pick(PRODUCTS, self.product),
-                "device_fingerprint": ids("DF", np.where(self.channel == 2, -1, self.customer % (n // 2 + 1)), 8),
+                "device_fingerprint": ids(
+                    "DF", np.where(self.channel == 2, -1, self.customer % (n // 2 + 1)), 8
+                ),
                 "is_duplicate": self.duplicate,
                 "requested_amount": self.amount,
             },
@@ -164,15 +171,17 @@ class _Block:
         """The node log of every application, from submission to decision and booking."""
         rng = self.rng("journey")
         n, m = self.n, self.month
-        straight = spread(rng, n) < STP[m]
+        straight = spread_within(rng, m) < STP[m]
         u = rng.random(n)
         manual = ~straight & (u < MANUAL[m] / (1 - STP[m]))
         only = 1 - STP[m] - MANUAL[m]
         asked = ~straight & (~manual | (rng.random(n) < (SUPPLEMENT[m] - only) / MANUAL[m]))
         returned = ~straight & (rng.random(n) < RETURNED[m])
-        withdrawn = spread(rng, n) < WITHDRAWN[m] * 1.25
+        withdrawn = spread_within(rng, m) < WITHDRAWN[m] * 1.25
         slow = np.array([1.0, 1.1, 1.35])[self.channel]
-        rows: dict[str, list[Any]] = {k: [] for k in ("app", "name", "at", "node", "actor", "outcome", "reason")}
+        rows: dict[str, list[Any]] = {
+            k: [] for k in ("app", "name", "at", "node", "actor", "outcome", "reason")
+        }
         everyone = np.arange(n)
         human = np.zeros(n, dtype=np.int64)
 
@@ -219,6 +228,7 @@ class _Block:
                 log(everyone, TP_IN, at + spent * 9 // 10, number)
             at = at + spent
             log(everyone, LEAVE, at, number)
+        at = at.copy()  # the log holds the array itself
         # Sent back to identity checking.
         again = np.flatnonzero(returned)
         log(again, BACK, at[again] + 5 * SECOND, 0)
@@ -265,7 +275,10 @@ class _Block:
         log(everyone, LEAVE, at, 6, human)
         decided = at + SECOND
         drift = np.array([0.0, 0.0, 0.0, 0.0, -0.05, 0.0])[m]
-        approved = self.z + 0.55 * rng.standard_normal(n) > -0.27 - drift + np.array([-0.05, 0.08, 0.0])[self.channel]
+        approved = (
+            self.z + 0.55 * rng.standard_normal(n)
+            > -0.27 - drift + np.array([-0.05, 0.08, 0.0])[self.channel]
+        )
         log(everyone, DECIDE, decided, 6, human, np.where(approved, 0, 1))
         # A few are decided twice: a declined one that appealed.
         appeal = np.flatnonzero(~approved & manual & (rng.random(n) < 0.02))
@@ -277,7 +290,7 @@ class _Block:
         merged = self._withdraw(rng, withdrawn, merged)
         self.decided, self.manual, self.taken, self.booked = decided, manual, taken, booked
         self.withdrawn = withdrawn
-        self._write_events(rng, merged)
+        self._write_events(merged)
 
     def _withdraw(self, rng: np.random.Generator, withdrawn: Bools, log: dict[str, Ints]) -> dict[str, Ints]:
         """Cut the log of those who withdraw; four in five had waited more than two hours for nothing."""
@@ -285,7 +298,9 @@ class _Block:
         cut_at = np.full(self.n, np.iinfo(np.int64).max)
         cut_at[who] = self.node_time["rules"][who] + 30 * SECOND
         kept = log["at"] <= cut_at[log["app"]]
-        patience = np.where(rng.random(len(who)) < 0.8, rng.uniform(125, 900, len(who)), rng.uniform(5, 100, len(who)))
+        patience = np.where(
+            rng.random(len(who)) < 0.8, rng.uniform(125, 900, len(who)), rng.uniform(5, 100, len(who))
+        )
         when = cut_at[who] + (patience * MINUTE).astype(np.int64)
         self.ended_early = when
         extra = {
@@ -299,7 +314,7 @@ class _Block:
         }
         return {k: np.concatenate([v[kept], extra[k]]) for k, v in log.items()}
 
-    def _write_events(self, rng: np.random.Generator, log: dict[str, Ints]) -> None:
+    def _write_events(self, log: dict[str, Ints]) -> None:
         kept = log["at"] < DATA_END
         log = {k: v[kept] for k, v in log.items()}
         order = np.lexsort((log["at"], log["app"]))
@@ -344,7 +359,6 @@ class _Block:
         )
         self.wip_in, self.wip_out = self.submitted, np.where(self.withdrawn, 0, self.decided)
         self.wip_out[np.flatnonzero(self.withdrawn)] = self.ended_early
-        del rng
 
     def api_calls(self) -> None:
         """Calls of the four interfaces; the bureau times out for an afternoon."""
@@ -388,7 +402,7 @@ class _Block:
             broken=[("unknown_status", {"status": "retry", "api": "sandbox"})],
         )
 
-    # ---- the loan book -----------------------------------------------------------------------------------------------
+    # ---- the loan book
 
     def accounts(self) -> None:
         """Accounts, their instalments, and how each was paid."""
@@ -452,7 +466,9 @@ class _Block:
         who = np.repeat(count, len(steps))
         day = np.tile(steps, len(count))
         bad = who % 23 == 0
-        dpd = np.where(bad, np.clip(day - steps[0] - 40, 0, None), np.where(rng.random(len(who)) < 0.05, 9, 0))
+        dpd = np.where(
+            bad, np.clip(day - steps[0] - 40, 0, None), np.where(rng.random(len(who)) < 0.05, 9, 0)
+        )
         if len(who):
             self.sink.write(
                 "dpd_snapshots",
@@ -476,7 +492,7 @@ class _Block:
         month = month_of(due_time)
         risk = _risk(self.acc_z) / _risk(self.acc_z).mean()
         risk *= np.array([0.80, 1.25, 1.15])[self.acc_channel] * np.array([1.12, 0.80])[self.acc_kind]
-        defaults = spread(rng, len(account)) < DEFAULT[month] * risk[account]
+        defaults = spread_within(rng, month) < DEFAULT[month] * risk[account]
         # The first default is the one that counts.
         key = np.where(defaults, number, 99)
         first = np.full(n, 99)
@@ -488,12 +504,16 @@ class _Block:
         at_first = np.flatnonzero(number == first[account])
         default_due[account[at_first]] = due[at_first]
         cure_day = default_due + rng.integers(36, 95, n)
-        late_rate = LATE[month] * np.where(number == 1, 0.22, 1.0) * np.where(self.acc_kind[account] == 1, 0.8, 1.1)
-        u = spread(rng, len(account))
+        late_rate = (
+            LATE[month] * np.where(number == 1, 0.22, 1.0) * np.where(self.acc_kind[account] == 1, 0.8, 1.1)
+        )
+        u = spread_within(rng, month * 2 + (number == 1))
         delay = np.where(
             u < late_rate,
-            np.clip(2.6 + rng.exponential(8.2, len(account)), 3, 28).astype(np.int64),
-            np.where(u < late_rate + 0.05, rng.integers(1, 3, len(account)), -rng.integers(0, 6, len(account))),
+            np.clip(2.6 + rng.exponential(13.0, len(account)), 3, 28).astype(np.int64),
+            np.where(
+                u < late_rate + 0.05, rng.integers(1, 3, len(account)), -rng.integers(0, 6, len(account))
+            ),
         )
         pay_day = due + delay
         cured = gone & cures[account]
@@ -512,11 +532,11 @@ class _Block:
         self.inst_account, self.inst_due, self.inst_pay = account, due, pay_day
         self.inst_amount, self.inst_gone = amount, gone
         self.default_due, self.first = default_due, first
-        # Closure at the last payment, charge-off after 180 days.
+        # Closure at the last payment, charge-off of those who never pay again.
         last = np.zeros(n, dtype=np.int64)
         np.maximum.at(last, account, np.where(real, moment, np.iinfo(np.int64).max // 4))
         self.closed = np.where(last < DATA_END, last + HOUR, np.iinfo(np.int64).max // 4)
-        off_day = default_due + 181
+        off_day = default_due + CHARGE_OFF_DAYS + 1
         charged = ~cures & (first < 99)
         off_time = np.where(charged, np.minimum(off_day, 40_000) * DAY - UTC_OFFSET + 2 * HOUR, DATA_END)
         self.charged_off = np.minimum(off_time, DATA_END)
@@ -572,7 +592,9 @@ class _Block:
         at = self.node_time["scoring"][clean]
         z = self.z[clean]
         both = np.flatnonzero(at >= MONTH_STARTS[2])
-        shift = np.where(during("cr_score_drift", at[both]), -0.62, np.where(at[both] >= MONTH_STARTS[5], -0.15, 0.0))
+        shift = np.where(
+            during("cr_score_drift", at[both]), -0.62, np.where(at[both] >= MONTH_STARTS[5], -0.15, 0.0)
+        )
         z_second = 0.93 * z[both] + 0.37 * rng.standard_normal(len(both)) + shift
         dev = int(1500 * max(1.0, self.scale**0.5)) if self.number == 0 else 0
         dev_z = rng.standard_normal(2 * dev)
@@ -616,12 +638,12 @@ class _Block:
         rng = self.rng("collections")
         due, pay, account = self.inst_due, self.inst_pay, self.inst_account
         today = int((DATA_END + UTC_OFFSET) // DAY)
-        # A defaulter is called for the first three instalments only, then the file goes to an agency.
-        ordinal_gone = self.inst_gone & (due > self.default_due[account] + 70)
+        # Nobody calls about what falls due after the charge-off.
+        ordinal_gone = self.inst_gone & (due > self.default_due[account] + CHARGE_OFF_DAYS)
         unpaid = np.flatnonzero((pay > due) & (due + 1 < today) & ~ordinal_gone & ~self.bought[account])
         unpaid = unpaid[due[unpaid] >= local_day(np.array([HISTORY_START]))[0] - 30]
         month = month_of((due[unpaid] + 1) * DAY)
-        reached = spread(rng, len(unpaid)) < D1_REACHED[month]
+        reached = spread_within(rng, month) < D1_REACHED[month]
         parts_row = [unpaid]
         day = [due[unpaid] + 1]
         good = [reached]
@@ -652,7 +674,9 @@ class _Block:
         paying = pay[late] < NEVER
         keeps = paying & (rng.random(len(late)) < KEPT[m])
         promised_day = due[late] + 1
-        until = np.where(keeps, np.minimum(pay[late], due[late] + 60) + rng.integers(0, 2, len(late)), due[late] + 2)
+        until = np.where(
+            keeps, np.minimum(pay[late], due[late] + 60) + rng.integers(0, 2, len(late)), due[late] + 2
+        )
         until = np.maximum(until, promised_day)
         until = np.where(~keeps & ~paying, due[late] + rng.integers(3, 9, len(late)), until)
         moment = promised_day * DAY - UTC_OFFSET + rng.integers(9 * HOUR, 11 * HOUR, len(late))
@@ -677,7 +701,9 @@ class _Block:
         bad = np.flatnonzero(self.first < 99)
         flagged = bad[spread(rng, len(bad)) < FRAUD[month_of(self.default_due[bad] * DAY)]]
         cleared = rng.choice(self.accounts_n, max(2, self.accounts_n // 150), replace=False)
-        flag_time = (self.default_due[flagged] + rng.integers(5, 25, len(flagged))) * DAY
+        flag_time = (self.default_due[flagged] + rng.integers(5, 25, len(flagged))) * DAY + rng.integers(
+            0, DAY, len(flagged)
+        )
         confirm = rng.random(len(flagged)) < 0.5
         clear_time = self.booked_at[cleared] + 6 * DAY
         who = np.concatenate([flagged, flagged[confirm], cleared, cleared])
@@ -735,7 +761,9 @@ def _shared(sink: Sink, seed: int, came: Ints, went: Ints) -> None:
     """Tables that no block owns: policy changes, bands, capacity."""
     rng = generator(seed, "credit", "shared")
     slow_start, slow_end = incident("cr_slow_rollout")
-    announced = [local(f"2026-{m:02d}-{d:02d}T10:00") for m, d in ((1, 14), (2, 11), (3, 11), (4, 8), (4, 22), (6, 10))]
+    announced = [
+        local(f"2026-{m:02d}-{d:02d}T10:00") for m, d in ((1, 14), (2, 11), (3, 11), (4, 8), (4, 22), (6, 10))
+    ]
     effective = [a + int(rng.uniform(5, 22) * HOUR) for a in announced]
     sink.write(
         "policy_changes",

@@ -1,13 +1,14 @@
 """E-commerce: people, visits, events, orders and everything that hangs on them.
 
-People are simulated in blocks. A block is a closed world of persons with all their events of the six months (and their
-orders since January 2025), so memory is bounded by the block, and block ``k`` of a run is the same however many blocks
-follow it. Tables that people do not own (products, stock, campaigns) are written once.
+People are simulated in blocks. A block is a closed world of persons with all their events of the six months
+(and their orders since January 2025), so memory is bounded by the block, and a full block is the same however
+many follow it. Tables that people do not own (products, stock, campaigns) are written once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from kpi_warehouse.demo.sink import Sink, dates, generator, ids, masked, pick, t
 from kpi_warehouse.demo.story import (
     DATA_END,
     DAY,
+    DAYS,
     HISTORY_START,
     HOUR,
     MINUTE,
@@ -28,11 +30,11 @@ from kpi_warehouse.demo.story import (
     Floats,
     Ints,
     during,
-    incident,
     local,
     local_day,
     month_of,
     spread,
+    spread_within,
 )
 
 BLOCK_EVENTS = 250_000
@@ -51,23 +53,23 @@ ATC_CHECKOUT = np.array([0.548, 0.550, 0.552, 0.565, 0.582, 0.593])
 CHECKOUT_PAID = np.array([0.820, 0.818, 0.822, 0.835, 0.850, 0.864])
 SEARCH_SUCCESS = np.array([0.640, 0.640, 0.645, 0.665, 0.695, 0.715])
 FAST_SCREEN = np.array([0.700, 0.700, 0.705, 0.755, 0.805, 0.850])
-FAIL_AND_ABANDON = np.array([0.150, 0.150, 0.145, 0.130, 0.120, 0.110])
+FAIL_AND_ABANDON = np.array([0.130, 0.130, 0.125, 0.110, 0.100, 0.090])
 FAIL_THEN_PAY = np.array([0.0100, 0.0100, 0.0095, 0.0085, 0.0075, 0.0070])
 REPEAT_MEMBER = np.array([0.325, 0.330, 0.335, 0.350, 0.370, 0.385])
 REPEAT_OTHER = np.array([0.160, 0.165, 0.170, 0.180, 0.195, 0.205])
 MEMBER_AT_FIRST = np.array([0.36, 0.36, 0.37, 0.38, 0.40, 0.42])
 ENROLMENT = np.array([0.22, 0.22, 0.23, 0.26, 0.29, 0.31])
 TOUCH_COVERAGE = np.array([0.45, 0.45, 0.46, 0.52, 0.58, 0.63])
-MESSAGE_OPEN = np.array([0.245, 0.250, 0.250, 0.270, 0.290, 0.300])
-MESSAGE_CLICK = np.array([0.066, 0.066, 0.068, 0.073, 0.081, 0.085])
+MESSAGE_OPEN = np.array([0.240, 0.240, 0.240, 0.248, 0.265, 0.278])
+MESSAGE_CLICK = np.array([0.064, 0.064, 0.065, 0.068, 0.074, 0.079])
 ON_TIME = np.array([0.930, 0.915, 0.935, 0.945, 0.955, 0.962])
 REFUND = np.array([0.055, 0.055, 0.054, 0.051, 0.048, 0.046])
 COMPLETENESS = np.array([0.962, 0.964, 0.966, 0.975, 0.983, 0.988])
-MARGIN_BUDGET = [0.300, 0.300, 0.302, 0.305, 0.308, 0.310]
+MARGIN_BUDGET = [0.345, 0.345, 0.345, 0.348, 0.350, 0.352]
 WINBACK = np.array([0.070, 0.070, 0.072, 0.078, 0.090, 0.098])
-KEY_APPEAL = np.array([1.00, 1.00, 1.00, 1.10, 1.22, 1.35])
+KEY_APPEAL = np.array([1.00, 1.00, 1.00, 0.99, 1.00, 1.03])
 
-EVENTS_PER_PERSON_MONTH = 4.55
+EVENTS_PER_PERSON_MONTH = 4.36
 FIRST_ORDER_MONTHS_2025 = np.array([7, 7, 7, 7, 7, 7, 7, 7, 8, 9, 16, 11], dtype=float)
 
 NAMES = [
@@ -84,7 +86,9 @@ NAMES = [
     "page_error",
     "share_item",  # not in the contract's list: kept and ignored
 ]
-(PAGE_VIEW, VIEW_LIST, VIEW_ITEM, SELECT, ADD, REMOVE, CHECKOUT, PAY_INFO, PURCHASE, SEARCH, ERROR, SHARE) = range(12)
+(PAGE_VIEW, VIEW_LIST, VIEW_ITEM, SELECT, ADD, REMOVE, CHECKOUT, PAY_INFO, PURCHASE, SEARCH, ERROR, SHARE) = (
+    range(12)
+)
 CORE = [VIEW_ITEM, ADD, CHECKOUT, PURCHASE]
 
 CATEGORIES = [
@@ -116,11 +120,14 @@ AGENTS = [
     "python-requests/2.33.0",
 ]
 
+FAST_SCREEN_Z = np.array([NormalDist().inv_cdf(p) for p in FAST_SCREEN])
+
 PROMOTIONS = [
     ("P2601", "年货节", "2026-01-12T00:00", "2026-01-19T00:00", "nianhuo26", None, 1.25),
     ("P2603", "女神节", "2026-03-05T00:00", "2026-03-09T00:00", "nvshen26", "C01", 1.35),
     ("P2604", "春季上新", "2026-04-10T00:00", "2026-04-14T00:00", "spring26", None, 1.20),
     ("P2605", "五一大促", "2026-05-01T00:00", "2026-05-06T00:00", "wuyi26", None, 1.30),
+    ("P2605B", "520告白夜", "2026-05-20T12:00", "2026-05-21T00:00", "520", None, 2.4),
     ("P2606", "618年中大促", "2026-06-01T00:00", "2026-06-19T00:00", "618", None, 1.35),
 ]
 RECALLS = [
@@ -142,7 +149,9 @@ def _hours(month: int) -> tuple[Ints, Floats]:
     starts = np.arange(MONTH_STARTS[month], MONTH_STARTS[month + 1], HOUR, dtype=np.int64)
     clock = ((starts + UTC_OFFSET) % DAY) // HOUR
     weekday = (local_day(starts) + 3) % 7
-    shape = np.array([6, 3, 2, 1, 1, 2, 5, 10, 14, 17, 19, 19, 20, 18, 16, 16, 17, 18, 21, 27, 34, 36, 28, 15])
+    shape = np.array(
+        [6, 3, 2, 1, 1, 2, 5, 10, 14, 17, 19, 19, 20, 18, 16, 16, 17, 18, 21, 27, 34, 36, 28, 15]
+    )
     weight = shape[clock] * np.array([1.0, 0.98, 0.97, 1.0, 1.03, 1.12, 1.10])[weekday]
     for _, _, start, end, _, _, boost in PROMOTIONS:
         inside = (starts >= local(start)) & (starts < local(end))
@@ -223,7 +232,7 @@ def write_ecommerce(sink: Sink, *, events: int, seed: int) -> None:
     """
     goods = catalogue(seed)
     blocks = max(1, -(-events // BLOCK_EVENTS))
-    received = np.zeros(((DATA_END - HISTORY_START) // DAY, len(CORE), 2), dtype=np.int64)
+    received = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
     for number in range(blocks):
         size = min(BLOCK_EVENTS, events - number * BLOCK_EVENTS)
         received += Block(sink, seed, number, max(size, 1000), goods).run()
@@ -264,7 +273,7 @@ class Block:
         share = np.minimum(1.0, 1.35 * self.prospects / pool)
         self.pool_end = self.customers + np.maximum.accumulate((share * pool).astype(np.int64))
 
-    # ---- identity -------------------------------------------------------------------------------------------------
+    # ---- identity
 
     def _identities(self) -> None:
         rng = generator(self.seed, "ecommerce", "identity", self.number)
@@ -277,7 +286,9 @@ class Block:
         self.second_user = ids(f"V{block:04d}", self.second, 7)
         has_phone = rng.random(n) < 0.72
         has_phone |= self.second >= 0
-        hashed = (index.astype(np.uint64) + np.uint64(block) * np.uint64(10_000_019)) * np.uint64(0x9E3779B97F4A7C15)
+        hashed = (index.astype(np.uint64) + np.uint64(block) * np.uint64(10_000_019)) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
         self.phone = pc.if_else(
             pa.array(has_phone), ids("ph", (hashed >> np.uint64(8)).astype(np.int64) % 10**15, 15), None
         )
@@ -292,7 +303,14 @@ class Block:
         month = np.searchsorted(self.pool_end, index, side="right").clip(0, 5)
         starts = np.asarray(MONTH_STARTS)
         first_seen = np.where(fresh, starts[month] + (late * 5 * DAY).astype(np.int64), first_seen)
-        last_seen = np.minimum(first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR)
+        last_seen = np.minimum(
+            first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR
+        )
+        # Most ids are still in use at the end.
+        last_seen = np.where(
+            rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen
+        )
+        other = np.flatnonzero(self.second_device != self.device_no)
         users, phones = self.user, self.phone
         devices = self._device(self.device_no)
         cookies = self._cookie(self.device_no)
@@ -300,8 +318,10 @@ class Block:
         rows = {
             "phone": (np.flatnonzero(has_phone), users, "phone", phones, "login"),
             "second": (np.flatnonzero(self.second >= 0), self.second_user, "phone", phones, "checkout"),
-            "device": (np.flatnonzero(rng.random(n) < 0.9), users, "device", devices, "sdk"),
-            "cookie": (np.flatnonzero(rng.random(n) < 0.8), users, "cookie", cookies, "login"),
+            "device": (np.flatnonzero(rng.random(n) < 0.99), users, "device", devices, "sdk"),
+            "cookie": (np.flatnonzero(rng.random(n) < 0.97), users, "cookie", cookies, "login"),
+            "spare": (other, users, "device", self._device(self.second_device), "sdk"),
+            "spare_cookie": (other, users, "cookie", self._cookie(self.second_device), "login"),
             "print": (np.flatnonzero(rng.random(n) < 0.3), users, "fingerprint", fingerprints, "sdk"),
         }
         parts: dict[str, list[Any]] = {k: [] for k in ("type", "a", "b", "first", "last", "source")}
@@ -339,7 +359,7 @@ class Block:
     def _cookie(self, number: Any) -> pa.Array:
         return ids(f"K{self.number:04d}", number, 8)
 
-    # ---- purchases -----------------------------------------------------------------------------------------------
+    # ---- purchases
 
     def _schedule(self, person: Ints, first: Ints) -> tuple[Ints, Ints]:
         """Later purchases of persons whose first is given: persons and moments, up to the end of the data."""
@@ -385,7 +405,9 @@ class Block:
         member = rng.random(n) < 0.36
         self.joined[:n] = np.where(member, first - (rng.random(n) * 120 * DAY).astype(np.int64), -1)
         later = (~member) & (rng.random(n) < 0.20)
-        self.joined[:n] = np.where(later, first + (rng.random(n) * 29 * DAY).astype(np.int64), self.joined[:n])
+        self.joined[:n] = np.where(
+            later, first + (rng.random(n) * 29 * DAY).astype(np.int64), self.joined[:n]
+        )
         person, moment = self._schedule(np.arange(n), first)
         past = moment < HISTORY_START
         self.past = (
@@ -401,7 +423,7 @@ class Block:
         due_person, due_moment = self._history()
         visits: dict[str, list[Any]] = {k: [] for k in ("who", "start", "depth", "first")}
         anonymous_base = 0
-        repeats = np.zeros(self.known, dtype=np.int64)
+        repeats = np.bincount(self.past[0][~self.past[2]], minlength=self.known)
         for m in range(6):
             begin, end = MONTH_STARTS[m], MONTH_STARTS[m + 1]
             base = np.flatnonzero(self.first_order < begin)
@@ -410,7 +432,7 @@ class Block:
             # Returning customers beyond those whose next purchase is due.
             quota = round(float(CVR_RETURNING[m] * self.returning[m]))
             extra = max(0, quota - len(person))
-            weight = np.where(repeats[base] > 0, 6.0, 1.0) * (self.first_order[base] < begin - 95 * DAY)
+            weight = np.where(repeats[base] > 0, 30.0, 1.0) * (self.first_order[base] < begin - 95 * DAY)
             extra = min(extra, int((weight > 0).sum()))
             chosen = (
                 rng.choice(base, extra, replace=False, p=weight / weight.sum())
@@ -431,15 +453,21 @@ class Block:
             self.first_order[buyers] = bought
             member = spread(rng, count) < MEMBER_AT_FIRST[m]
             enrols = ~member & (spread(rng, count) < ENROLMENT[m])
-            self.joined[buyers[member]] = bought[member] - (rng.random(int(member.sum())) * 60 * DAY).astype(np.int64)
-            self.joined[buyers[enrols]] = bought[enrols] + (rng.random(int(enrols.sum())) * 29 * DAY).astype(np.int64)
+            self.joined[buyers[member]] = bought[member] - (rng.random(int(member.sum())) * 60 * DAY).astype(
+                np.int64
+            )
+            self.joined[buyers[enrols]] = bought[enrols] + (rng.random(int(enrols.sum())) * 29 * DAY).astype(
+                np.int64
+            )
             new_person, new_moment = self._schedule(buyers, bought)
             now = new_moment < end
             due_person = np.concatenate([due_person, new_person[~now]])
             due_moment = np.concatenate([due_moment, new_moment[~now]])
             order_person = np.concatenate([person, new_person[now], buyers])
             order_moment = np.concatenate([moment, new_moment[now], bought])
-            first = np.concatenate([np.zeros(len(person) + int(now.sum()), dtype=bool), np.ones(count, dtype=bool)])
+            first = np.concatenate(
+                [np.zeros(len(person) + int(now.sum()), dtype=bool), np.ones(count, dtype=bool)]
+            )
             np.add.at(repeats, order_person[~first], 1)
             # Everybody who visits: returning, other known, anonymous (numbered on from the known).
             rest = np.setdiff1d(base, order_person, assume_unique=False)
@@ -454,29 +482,33 @@ class Block:
             carts = max(0, round(checkouts / ATC_CHECKOUT[m] - 1.25 * checkouts))
             views = round(checkouts / ATC_CHECKOUT[m] / PDP_ATC[m])
             depth = np.zeros(len(lookers), dtype=np.int64)
-            depth[: min(views, len(lookers))] = 1
+            depth[: max(0, min(views - orders, len(lookers)))] = 1
             depth[: checkouts - orders + carts] = 2
             depth[: checkouts - orders] = 3
             more = rng.poisson(0.42, len(lookers))
             more_who = np.repeat(lookers, more)
-            more_depth = np.where(np.repeat(depth, more) > 0, (rng.random(len(more_who)) < 0.3).astype(np.int64), 0)
+            more_depth = np.where(
+                np.repeat(depth, more) > 0, (rng.random(len(more_who)) < 0.3).astype(np.int64), 0
+            )
             starts = np.concatenate(
                 [order_moment, _visit_times(rng, m, len(lookers)), _visit_times(rng, m, len(more_who))]
             )
             visits["who"].append(np.concatenate([order_person, lookers, more_who]))
             visits["start"].append(starts)
             visits["depth"].append(np.concatenate([np.full(orders, 4), depth, more_depth]))
-            visits["first"].append(np.concatenate([first, np.zeros(len(lookers) + len(more_who), dtype=bool)]))
+            visits["first"].append(
+                np.concatenate([first, np.zeros(len(lookers) + len(more_who), dtype=bool)])
+            )
         self.who = np.concatenate(visits["who"])
         self.start = np.concatenate(visits["start"])
         self.depth = np.concatenate(visits["depth"])
         self.is_first = np.concatenate(visits["first"])
         self.ghosts = anonymous_base
         # The outage: most who would have paid through the failing gateway do not.
-        hit = during("ec_gateway_outage", self.start) & (self.depth == 4) & (rng.random(len(self.who)) < 0.55)
+        hit = during("ec_gateway_outage", self.start) & (self.depth == 4) & (rng.random(len(self.who)) < 0.75)
         self.depth[hit] = 3
 
-    # ---- visits and events ---------------------------------------------------------------------------------------
+    # ---- visits and events
 
     def _visit_attributes(self) -> None:
         rng = generator(self.seed, "ecommerce", "visits", self.number)
@@ -484,7 +516,7 @@ class Block:
         self.month = month_of(self.start)
         self.is_ghost = self.who >= self.known
         known = np.where(self.is_ghost, 0, self.who)
-        usual = np.where(self.is_ghost, rng.random(n) < 0.45, self.on_app[known])
+        usual = np.where(self.is_ghost, (self.who * 2_654_435_761 >> 7) % 100 < 45, self.on_app[known])
         switch = rng.random(n) < np.where(self.is_ghost, 0.0, 0.15)
         self.app = usual ^ switch
         self.offsite = rng.random(n) < np.where(self.is_ghost, 0.46, 0.28)
@@ -503,14 +535,12 @@ class Block:
         # The shop's app sends the device, the site the cookie; both send a fingerprint now and then.
         self.sends_phone = self.logged & self.has_phone[known] & (rng.random(n) < 0.35)
         self.alias = self.logged & (self.second[known] >= 0) & (rng.random(n) < 0.3)
-        weights = np.where(self.is_first[:, None], self.goods.first_weight, self.goods.repeat_weight) if n < 0 else None
-        del weights
         self.sku = self._choose_sku(rng, n)
         self.items = 1 + (rng.random(n) < 0.25)
         self.second_sku = self._choose_sku(rng, n)
 
     def _choose_sku(self, rng: np.random.Generator, n: int) -> Ints:
-        """Skus of visits: dearer goods in first purchases, key categories ever more wanted, some too little in stock."""
+        """Skus of visits: dearer goods in first purchases, the key categories in growing demand."""
         u = rng.random(n)
         chosen = np.zeros(n, dtype=np.int64)
         for m in range(6):
@@ -565,13 +595,15 @@ class Block:
             at, offset, code = self._abnormal(rng, at, offset, code)
         # Events leave in order of their visit; a few overtake one another.
         moment = self.start[at] + offset * SECOND + rng.integers(0, SECOND, len(at))
-        order = np.argsort(at + rng.random(len(at)) * 0.0 + (moment - HISTORY_START) / (400 * DAY), kind="stable")
+        order = np.argsort(at + (moment - HISTORY_START) / (400 * DAY), kind="stable")
         at, code, moment = at[order], code[order], moment[order]
         moment = np.minimum(moment, DATA_END - SECOND)
         return self._write_events(rng, at, code, moment)
 
-    def _abnormal(self, rng: np.random.Generator, at: Ints, offset: Ints, code: Ints) -> tuple[Ints, Ints, Ints]:
-        """One hammering ip (more than 300 events in a minute) and one endless session (more than 500 events)."""
+    def _abnormal(
+        self, rng: np.random.Generator, at: Ints, offset: Ints, code: Ints
+    ) -> tuple[Ints, Ints, Ints]:
+        """One hammering ip (over 300 events in a minute) and one endless session (over 500 events)."""
         quiet = np.flatnonzero(self.is_ghost & (self.depth == 0) & (self.start < DATA_END - DAY))
         hammer, endless = rng.choice(quiet, 2, replace=False)
         self.hammer = int(hammer)
@@ -584,7 +616,9 @@ class Block:
             np.concatenate([code, np.full(360, VIEW_LIST), np.full(560, PAGE_VIEW)]),
         )
 
-    def _write_events(self, rng: np.random.Generator, at: Ints, code: Ints, moment: Ints) -> NDArray[np.int64]:
+    def _write_events(
+        self, rng: np.random.Generator, at: Ints, code: Ints, moment: Ints
+    ) -> NDArray[np.int64]:
         n, goods, block = len(at), self.goods, self.number
         month = self.month[at]
         app = self.app[at]
@@ -599,19 +633,16 @@ class Block:
         device = np.where(app, self.device[at], -1)
         cookie = np.where(app, -1, self.device[at])
         sees_print = ~app & (self.device[at] % 3 == 0)
-        speed = FAST_SCREEN[month]
-        speed = np.where(during("ec_slow_cdn", moment), 0.46, speed)
-        z = _normal_quantile(speed)
+        z = np.where(during("ec_slow_cdn", moment), -0.1, FAST_SCREEN_Z[month])
         latency = np.exp(np.log(2000) - 0.55 * z + 0.55 * rng.standard_normal(n))
         noise = rng.random(n)
         latency = np.where(noise < 0.001, -latency, latency).round(1)
         paged = code == PAGE_VIEW
         negative = int((paged & (noise < 0.001)).sum())
         self.sink.plant("events", "negative_latency", negative)
-        bot = rng.random(n) < 0.0
         agent = np.where(app, self.who[at] % 2, 2 + self.who[at] % 2)
         crawls = self.is_ghost[at] & (self.who[at] % 37 == 0) & (self.depth[at] == 0)
-        agent = np.where(crawls | bot, 4 + self.who[at] % 3, agent)
+        agent = np.where(crawls, 4 + self.who[at] % 3, agent)
         self.sink.plant("events", "bot_user_agent", int(crawls.sum()))
         test = self.logged[at] & (known % 331 == 7)
         self.sink.plant("events", "test_row", int(test.sum()))
@@ -619,7 +650,9 @@ class Block:
         purchase = np.where(code == PURCHASE, at, -1)
         checkout = np.where(np.isin(code, [CHECKOUT, PAY_INFO, PURCHASE]), at, -1)
         campaign = self.campaign[at]
-        pages = np.select([code == VIEW_ITEM, code == VIEW_LIST, code == SEARCH, code >= ADD], [1, 2, 3, 4], 0)
+        pages = np.select(
+            [code == VIEW_ITEM, code == VIEW_LIST, code == SEARCH, code >= ADD], [1, 2, 3, 4], 0
+        )
         columns = {
             "event_id": ids(f"e{block:04d}", np.arange(n), 8),
             "event_name": pick(NAMES, code),
@@ -671,13 +704,13 @@ class Block:
             ],
         )
         day = local_day(moment) - local_day(np.array([HISTORY_START]))[0]
-        counts = np.zeros((int((DATA_END - HISTORY_START) // DAY), len(CORE), 2), dtype=np.int64)
+        counts = np.zeros((DAYS, len(CORE), 2), dtype=np.int64)
         for i, name in enumerate(CORE):
             mask = code == name
             np.add.at(counts, (day[mask], i, app[mask].astype(np.int64)), 1)
         return counts
 
-    # ---- orders --------------------------------------------------------------------------------------------------
+    # ---- orders
 
     def _order_tables(self) -> None:
         rng = generator(self.seed, "ecommerce", "orders", self.number)
@@ -756,7 +789,9 @@ class Block:
         early = {k: pa.array(v).take(pa.array(stale)) for k, v in columns.items()}
         early["paid_at"] = pa.nulls(len(stale), pa.timestamp("us"))
         together = {
-            k: pa.concat_arrays([pa.array(v), early[k].cast(pa.array(v).type), unpaid[k].cast(pa.array(v).type)])
+            k: pa.concat_arrays(
+                [pa.array(v), early[k].cast(pa.array(v).type), unpaid[k].cast(pa.array(v).type)]
+            )
             for k, v in columns.items()
         }
         unpaid_loaded = self.start[abandoned][nameless] + 6 * MINUTE
@@ -819,10 +854,13 @@ class Block:
     ) -> None:
         block = self.number
         n = len(person)
-        refunded = np.flatnonzero((spread(rng, n) < REFUND[month]) & (paid < DATA_END - 20 * DAY))
-        whole = rng.random(len(refunded)) < 0.35
-        back = np.where(whole, amount[refunded], np.round(amount[refunded] * rng.uniform(0.1, 0.7, len(refunded)), 2))
-        when = paid[refunded] + (rng.uniform(1, 19, len(refunded)) * DAY).astype(np.int64)
+        own = generator(self.seed, "ecommerce", "refunds", block)
+        refunded = np.flatnonzero(spread_within(own, month) < REFUND[month])
+        when = paid[refunded] + (own.uniform(1, 19, len(refunded)) * DAY).astype(np.int64)
+        refunded, when = refunded[when < DATA_END], when[when < DATA_END]
+        whole = own.random(len(refunded)) < 0.35
+        part = np.round(amount[refunded] * own.uniform(0.1, 0.7, len(refunded)), 2)
+        back = np.where(whole, amount[refunded], part)
         self.sink.write(
             "refunds",
             {
@@ -840,7 +878,7 @@ class Block:
             ],
         )
         promised = paid + 3 * DAY
-        on_time = spread(rng, n) < ON_TIME[month]
+        on_time = spread_within(rng, month) < ON_TIME[month]
         took = np.where(on_time, rng.uniform(1.0, 2.95, n), rng.uniform(3.1, 8.0, n))
         arrived = paid + (took * DAY).astype(np.int64)
         open_still = arrived > DATA_END
@@ -857,8 +895,8 @@ class Block:
             broken=[("missing_promise", {"promised_at": None})],
         )
         asks = np.flatnonzero((rng.random(n) < 0.14) & (paid < DATA_END - 6 * DAY))
-        complaint = spread(rng, len(asks)) < np.where(month[asks] < 3, 0.025, 0.019)
-        stars = np.where(spread(rng, len(asks)) < np.where(month[asks] < 3, 0.021, 0.015), 1, 4)
+        complaint = spread_within(rng, month[asks]) < np.where(month[asks] < 3, 0.025, 0.019)
+        stars = np.where(spread_within(rng, month[asks]) < np.where(month[asks] < 3, 0.021, 0.015), 1, 4)
         stars = np.where(complaint, 2, stars + (stars == 4) * (rng.random(len(asks)) < 0.7))
         stars = np.where(complaint & (rng.random(len(asks)) < 0.5), 3, stars)
         self.sink.write(
@@ -881,17 +919,19 @@ class Block:
         )
 
     def _payments(self, rng: np.random.Generator, visit: Ints) -> None:
-        """Payment attempts: paid orders succeed, sometimes at the second try; some abandoned checkouts had failed."""
+        """Attempts: paid orders succeed, sometimes at the second try; some abandoned checkouts had failed."""
         block = self.number
-        failed_first = visit[spread(rng, len(visit)) < FAIL_THEN_PAY[self.month[visit]]]
+        failed_first = visit[spread_within(rng, self.month[visit]) < FAIL_THEN_PAY[self.month[visit]]]
         abandoned = np.flatnonzero(self.depth == 3)
         outage = during("ec_gateway_outage", self.start[abandoned])
         chance = np.where(outage, 1.0, FAIL_AND_ABANDON[self.month[abandoned]])
-        gave_up = abandoned[spread(rng, len(abandoned)) < chance]
-        storm = np.repeat(gave_up[during("ec_gateway_outage", self.start[gave_up])], 2)
+        gave_up = abandoned[spread_within(rng, self.month[abandoned]) < chance]
+        storm = gave_up[during("ec_gateway_outage", self.start[gave_up])]
         at = np.concatenate([visit, failed_first, gave_up, storm])
-        success = np.concatenate([np.ones(len(visit), dtype=bool), np.zeros(len(at) - len(visit), dtype=bool)])
-        second = np.concatenate([np.zeros(len(at) - len(storm), dtype=np.int64), 1 + np.arange(len(storm)) % 2])
+        success = np.concatenate(
+            [np.ones(len(visit), dtype=bool), np.zeros(len(at) - len(visit), dtype=bool)]
+        )
+        second = np.arange(len(at)) >= len(at) - len(storm)
         moment = self.start[at] + np.where(success, 290, 250 + 15 * second) * SECOND
         gateway = rng.choice(3, len(at), p=[0.48, 0.42, 0.10])
         gateway = np.where(during("ec_gateway_outage", moment) & ~success, 1, gateway)
@@ -918,18 +958,20 @@ class Block:
             broken=[("missing_outcome", {"succeeded": None})],
         )
 
-    # ---- members, messages, touches --------------------------------------------------------------------------------
+    # ---- members, messages, touches
 
     def _member_table(self) -> None:
         rng = generator(self.seed, "ecommerce", "members", self.number)
         member = np.flatnonzero((self.joined >= 0) & (self.joined < DATA_END))
         joined = self.joined[member]
         span = np.maximum(DATA_END - joined, DAY)
-        leaves = (rng.random(len(member)) < 0.010 * span / (30 * DAY)) & (joined < DATA_END - 20 * DAY)
+        leaves = (rng.random(len(member)) < 0.007 * span / (30 * DAY)) & (joined < DATA_END - 20 * DAY)
         left = joined + (span * rng.uniform(0.2, 0.98, len(member))).astype(np.int64)
         again = np.flatnonzero(leaves & (rng.random(len(member)) < 0.08))
         # Spells that overlap: a renewal was entered before the old spell ended.
-        renewed = left[again] - (rng.random(len(again)) * (left[again] - joined[again]) * 0.5).astype(np.int64) - 1
+        renewed = (
+            left[again] - (rng.random(len(again)) * (left[again] - joined[again]) * 0.5).astype(np.int64) - 1
+        )
         people = np.concatenate([member, member[again]])
         starts = np.concatenate([joined, renewed])
         self.sink.plant("members", "overlapping_spells", len(again))
@@ -973,14 +1015,18 @@ class Block:
             audience.append((people, np.full(len(people), i)))
             # Winners get the message some days before they buy, and click it.
             lead = np.minimum((rng.uniform(0.05, 5, len(winners)) * DAY).astype(np.int64), bought - begin)
-            sent = np.concatenate([bought - lead, begin + (rng.random(len(rest)) * 20 * DAY).astype(np.int64)])
+            sent = np.concatenate(
+                [bought - lead, begin + (rng.random(len(rest)) * 20 * DAY).astype(np.int64)]
+            )
             need = round(float(MESSAGE_CLICK[m]) * len(people))
             idle = np.arange(len(winners), len(people))
             clicks = np.zeros(len(people), dtype=bool)
             clicks[: len(winners)] = True
             clicks[idle[: max(0, need - len(winners))]] = True
             opens = clicks | (spread(rng, len(people)) < (MESSAGE_OPEN[m] - 0.08) / 0.9)
-            opened = sent + np.minimum((rng.exponential(8, len(people)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR)
+            opened = sent + np.minimum(
+                (rng.exponential(8, len(people)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR
+            )
             opened[: len(winners)] = np.minimum(opened[: len(winners)], bought - 2 * MINUTE)
             rows["who"].append(people)
             rows["campaign"].append(np.full(len(people), i))
@@ -993,7 +1039,9 @@ class Block:
             post = begin + (rng.random(len(mail)) * 20 * DAY).astype(np.int64)
             reads = spread(rng, len(mail)) < MESSAGE_OPEN[m]
             taps = reads & (rng.random(len(mail)) < MESSAGE_CLICK[m] / MESSAGE_OPEN[m])
-            read = post + np.minimum((rng.exponential(8, len(mail)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR)
+            read = post + np.minimum(
+                (rng.exponential(8, len(mail)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR
+            )
             for key, value in zip(
                 rows,
                 (
@@ -1046,7 +1094,7 @@ class Block:
     def _touches(self) -> None:
         rng = generator(self.seed, "ecommerce", "touches", self.number)
         fresh = np.flatnonzero(self.order_visit >= 0)
-        covered = fresh[spread(rng, len(fresh)) < TOUCH_COVERAGE[self.order_month[fresh]]]
+        covered = fresh[spread_within(rng, self.order_month[fresh]) < TOUCH_COVERAGE[self.order_month[fresh]]]
         count = rng.choice([1, 2, 3, 4], len(covered), p=[0.4, 0.3, 0.2, 0.1])
         at = np.repeat(covered, count)
         nth = np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
@@ -1064,7 +1112,9 @@ class Block:
             ]
         )
         person = np.concatenate([who, np.where(self.is_ghost[lookers], -1, self.who[lookers])])
-        device = np.concatenate([np.full(len(at), -1), np.where(self.is_ghost[lookers], self.device[lookers], -1)])
+        device = np.concatenate(
+            [np.full(len(at), -1), np.where(self.is_ghost[lookers], self.device[lookers], -1)]
+        )
         app = np.concatenate([np.zeros(len(at), dtype=bool), self.app[lookers]])
         clicks = np.concatenate([click, rng.random(len(lookers)) < 0.7])
         n = len(person)
@@ -1144,31 +1194,14 @@ def _shift(column: pa.ChunkedArray, micros: int) -> pa.ChunkedArray:
     return pc.add(column.cast(pa.int64()), micros).cast(pa.timestamp("us"))
 
 
-def _normal_quantile(p: Floats) -> Floats:
-    """Standard normal quantile (Acklam's central region, good to 1e-3 on 0.02..0.98)."""
-    q = p - 0.5
-    r = q * q
-    top = (
-        (
-            (((-39.6968302866538 * r + 220.946098424521) * r - 275.928510446969) * r + 138.357751867269) * r
-            - 30.6647980661472
-        )
-        * r
-        + 2.50662827745924
-    ) * q
-    bottom = (
-        (((-54.4760987982241 * r + 161.585836858041) * r - 155.698979859887) * r + 66.8013118877197) * r
-        - 13.2806815528857
-    ) * r + 1
-    return np.asarray(top / bottom, dtype=np.float64)
-
-
 def _ips(number: Ints) -> pa.Array:
     """Dotted addresses from numbers below 223 * 2**20."""
     high = pick([str(i + 1) for i in range(223)], number >> 20)
     octets = [str(i) for i in range(256)]
     middle = pick([str(i) for i in range(16)], (number >> 16) & 15)
-    return pc.binary_join_element_wise(high, middle, pick(octets, (number >> 8) & 255), pick(octets, number & 255), ".")
+    return pc.binary_join_element_wise(
+        high, middle, pick(octets, (number >> 8) & 255), pick(octets, number & 255), "."
+    )
 
 
 def _write_shared(sink: Sink, seed: int, goods: Catalogue, received: NDArray[np.int64]) -> None:
@@ -1356,6 +1389,3 @@ def _write_quality(sink: Sink, seed: int, received: NDArray[np.int64]) -> None:
         time="refreshed_at",
         broken=[("unparseable_time", {"data_through_at": "T+2"})],
     )
-
-
-__all__ = ["BLOCK_EVENTS", "catalogue", "incident", "write_ecommerce"]

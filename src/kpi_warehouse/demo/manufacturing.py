@@ -1,7 +1,7 @@
-"""Manufacturing: three lines, their shifts, machines, units and losses, from March to June 2026.
+"""Manufacturing: three lines, their shifts, machines, units and losses, from March to the end of June 2026.
 
-Everything hangs on the machine-shift: its stops are drawn first, run time follows from them, pieces from run time and
-units from the shift. Line L3 stands in Berlin, so its clock jumps on 29 March.
+Everything hangs on the machine-shift: its stops are drawn first, run time follows from them, pieces from run
+time and units from the shift. Line L3 stands in Berlin, so its clock jumps on 29 March.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from kpi_warehouse.demo.story import (
     during,
     incident,
     month_of,
-    spread,
+    spread_within,
 )
 
 Bools = NDArray[np.bool_]
 
 FIRST_DAY = date(2026, 3, 1)
-LAST_DAY = date(2026, 6, 30)
+LAST_DAY = date(2026, 7, 1)
 
 # January to June by month index (3 to 5 are M1 to M3); the history of this domain begins in March.
 FPY = np.array([0.930, 0.930, 0.930, 0.9385, 0.9450, 0.9520])
-DOWN_MINUTES = np.array([44.0, 44.0, 44.0, 40.0, 36.5, 32.5])  # unplanned downtime per machine-shift
-SPEED = np.array([0.800, 0.800, 0.800, 0.812, 0.826, 0.838])
+DOWN_MINUTES = np.array([60.0, 60.0, 60.0, 54.0, 49.0, 44.0])  # unplanned downtime per machine-shift
+SPEED = np.array([0.790, 0.790, 0.790, 0.796, 0.803, 0.812])
 MICRO_STOPS = np.array([3.6, 3.6, 3.6, 3.3, 2.9, 2.5])
 CODED = np.array([0.78, 0.78, 0.80, 0.865, 0.915, 0.945])
 CHANGE_MEAN = np.array([1.06, 1.06, 1.05, 1.02, 0.97, 0.92])  # of the standard
@@ -140,22 +140,22 @@ def _utc(moment: datetime, zone: ZoneInfo) -> int:
 
 def _shifts() -> _Shifts:
     rows: list[tuple[Any, ...]] = []
-    for number, (zone_name, _) in enumerate(LINES.values()):
+    for line, (zone_name, _) in enumerate(LINES.values()):
         zone = ZoneInfo(zone_name)
         today = FIRST_DAY
         while today <= LAST_DAY:
             midnight = datetime.combine(today, datetime.min.time())
-            # Six days a week (Saturday's night shift of L3 meets the change of clocks); 1 to 3 May are holidays.
+            # Six days a week (Saturday night on L3 meets the change of clocks); 1 and 2 May are holidays.
             works = today.weekday() != 6 and today not in {date(2026, 5, 1), date(2026, 5, 2)}
-            for name, (_, begin, finish) in enumerate(SHIFTS):
+            for shift, (_, begin, finish) in enumerate(SHIFTS):
                 starts, ends = midnight + timedelta(hours=begin), midnight + timedelta(hours=finish)
                 start, end = _utc(starts, zone), _utc(ends, zone)
                 if works and start < DATA_END:
                     pause = start + 4 * HOUR
-                    rows.append((number, today, name, start, end, starts, ends, pause, end - 10 * MINUTE))
+                    rows.append((line, today, shift, start, end, starts, ends, pause, end - 10 * MINUTE))
             today += timedelta(days=1)
     rows.sort(key=lambda r: (r[0], r[3]))
-    columns = list(zip(*rows, strict=True))
+    columns: list[Any] = list(zip(*rows, strict=True))
     name = np.array(columns[2])
     return _Shifts(
         np.array(columns[0]),
@@ -187,7 +187,7 @@ class _Plant:
         """The stream of a topic."""
         return generator(self.seed, "manufacturing", topic)
 
-    # ---- calendar and reference tables -----------------------------------------------------------------------------
+    # ---- calendar and reference tables
 
     def calendar(self) -> None:
         """Shift calendar and breaks in the lines' own wall-clock time."""
@@ -320,7 +320,9 @@ class _Plant:
             "machine_hour_costs",
             {
                 "machine_id": [m[0] for m in machines],
-                "cost_per_hour": [260.0 + 45.0 * self.station[i] + 60.0 * m[3] for i, m in enumerate(machines)],
+                "cost_per_hour": [
+                    260.0 + 45.0 * self.station[i] + 60.0 * m[3] for i, m in enumerate(machines)
+                ],
                 "valid_from": dates([begin] * len(machines)),
                 "valid_to": pa.nulls(len(machines), pa.date32()),
             },
@@ -341,7 +343,7 @@ class _Plant:
         """Standard minutes of a changeover."""
         return float([24, 32, 28, 18][self.station[machine]] - (2 if tightened else 0))
 
-    # ---- work orders and changeovers -------------------------------------------------------------------------------
+    # ---- work orders and changeovers
 
     def orders(self) -> None:
         """One work order per line and shift; the family changes every few shifts."""
@@ -387,7 +389,9 @@ class _Plant:
         shift = np.repeat(at, per)
         machine = s.line[shift] * per + np.tile(np.arange(per), len(at))
         month = self.month[shift]
-        standard = np.array([self.standard(int(m), bool(x >= 3)) for m, x in zip(machine, month, strict=True)])
+        standard = np.array(
+            [self.standard(int(m), bool(x >= 3)) for m, x in zip(machine, month, strict=True)]
+        )
         minutes = standard * (CHANGE_MEAN[month] * np.exp(rng.normal(-0.01, 0.14, len(shift))) - 0.04)
         start = s.start[shift] + (rng.uniform(3, 14, len(shift)) * MINUTE).astype(np.int64)
         end = start + (minutes * MINUTE).astype(np.int64)
@@ -414,7 +418,7 @@ class _Plant:
         )
         # First article: one per changeover of the line, at its second station, repeated until it passes.
         key = np.flatnonzero(machine % per == 1)
-        passed = spread(rng, len(key)) < FIRST_ARTICLE[month[key]]
+        passed = spread_within(rng, month[key]) < FIRST_ARTICLE[month[key]]
         again = key[~passed]
         rows = np.concatenate([key, again])
         attempt = np.concatenate([np.ones(len(key), dtype=np.int64), np.full(len(again), 2)])
@@ -434,7 +438,7 @@ class _Plant:
             broken=[("missing_result", {"passed": None})],
         )
 
-    # ---- machine states --------------------------------------------------------------------------------------------
+    # ---- machine states
 
     def states(self) -> None:
         """Stops of every machine-shift, the running time between them, and what SCADA made of it."""
@@ -446,7 +450,7 @@ class _Plant:
         month = self.month[shifts]
         cells = len(shifts)
         self.cell_shift, self.cell_machine = shifts, machine
-        # What interrupts a machine-shift, in order of precedence: changeover, breaks, long stops, micro-stops.
+        # What interrupts a machine-shift, by precedence: changeover, breaks, long stops, micro-stops.
         changes = self.change_shift * per + self.change_machine % per
         cell_parts = [changes]
         start_parts = [self.change_start]
@@ -465,16 +469,21 @@ class _Plant:
         add(cleans, s.cleaning[shifts][cleans], np.full(len(cleans), 10 * MINUTE), 1)
         mean_stop = 24.0
         # Station S20 (welding) is the bottleneck; L2 is the weakest line.
-        burden = np.array([0.9, 1.25, 1.0, 0.8])[self.station[machine]] * np.array([0.97, 1.12, 0.92])[s.line[shifts]]
+        burden = (
+            np.array([0.9, 1.25, 1.0, 0.8])[self.station[machine]]
+            * np.array([0.97, 1.12, 0.92])[s.line[shifts]]
+        )
         stops = rng.poisson(DOWN_MINUTES[month] * burden / mean_stop)
         cell = np.repeat(every, stops)
         reason = rng.choice(len(REASONS), len(cell), p=_shares())
-        length = rng.lognormal(np.log(mean_stop) - 0.30, 0.75, len(cell)) * np.array([r[2] for r in REASONS])[reason]
+        length = (
+            rng.lognormal(np.log(mean_stop) - 0.30, 0.75, len(cell))
+            * np.array([r[2] for r in REASONS])[reason]
+        )
         where = begin[cell] + ((end - begin)[cell] * rng.uniform(0.04, 0.94, len(cell))).astype(np.int64)
         add(cell, where, (np.maximum(length, 5.2) * MINUTE).astype(np.int64), 2)
         breakdown_start, breakdown_end = incident("mf_press_breakdown")
         broken_cells = np.flatnonzero((machine == 0) & (begin <= breakdown_start) & (end > breakdown_start))
-        # The breakdown of the press outlasts nothing else: it comes first.
         cell_parts.insert(0, broken_cells)
         start_parts.insert(0, np.full(len(broken_cells), breakdown_start))
         length_parts.insert(0, np.full(len(broken_cells), breakdown_end - breakdown_start))
@@ -497,19 +506,22 @@ class _Plant:
         finish = start + np.concatenate(length_parts)
         kind = np.concatenate(kind_parts)
         finish = np.minimum(finish, end[cell])
+        # The breakdown of the press goes before everything else.
+        rank = np.where(np.arange(len(kind)) < len(broken_cells), -1, kind)
         inside = (start < finish) & (start >= begin[cell])
-        cell, start, finish, kind, why = (x[inside] for x in (cell, start, finish, kind, all_reason))
-        kept = _without_overlap(cell, start - begin[cell], finish - begin[cell], kind)
+        cell, start, finish, kind, why, rank = (
+            x[inside] for x in (cell, start, finish, kind, all_reason, rank)
+        )
+        kept = _without_overlap(cell, start - begin[cell], finish - begin[cell], rank)
         cell, start, finish, kind, why = (x[kept] for x in (cell, start, finish, kind, why))
         order = np.lexsort((start, cell))
         cell, start, finish, kind, why = (x[order] for x in (cell, start, finish, kind, why))
-        self._running(rng, every, begin, end, cell, start, finish)
+        self._running(every, begin, end, cell, start, finish)
         self._write_states(rng, cell, start, finish, kind, why)
         self._maintenance(cell, start, finish, kind, why)
 
     def _running(
         self,
-        rng: np.random.Generator,
         every: Ints,
         begin: Ints,
         end: Ints,
@@ -532,7 +544,6 @@ class _Plant:
         self.run_seconds = np.bincount(
             self.run_cell, weights=(self.run_end - self.run_start) / SECOND, minlength=len(every)
         )
-        del rng
 
     def _write_states(
         self, rng: np.random.Generator, cell: Ints, start: Ints, finish: Ints, kind: Ints, why: Ints
@@ -560,11 +571,10 @@ class _Plant:
         line = self.shifts.line[self.cell_shift[all_cell]]
         # SCADA of L3 was silent for six hours: no rows at all, so that time is unrecorded.
         gap = during("mf_scada_gap", begin) & (line == 2)
-        gap_start, gap_end = incident("mf_scada_gap")
+        gap_start, _ = incident("mf_scada_gap")
         crosses = (line == 2) & (begin < gap_start) & (end > gap_start)
         end = np.where(crosses, gap_start, end)
         self.sink.plant("machine_states", "missing_interval", int(gap.sum()))
-        del gap_end
         kept = pa.array(np.flatnonzero(~gap))
         columns: dict[str, Any] = {
             "state_id": ids("ST", np.arange(total), 8),
@@ -573,7 +583,9 @@ class _Plant:
             "ended_at": times(end),
             "state": pa.concat_arrays([state, running]),
             "reason_code": pa.concat_arrays([reason, nothing]),
-            "reason_coded_at": pa.concat_arrays([code_time, pa.nulls(len(self.run_cell), pa.timestamp("us"))]),
+            "reason_coded_at": pa.concat_arrays(
+                [code_time, pa.nulls(len(self.run_cell), pa.timestamp("us"))]
+            ),
             "fault_code": pa.concat_arrays([fault, nothing]),
         }
         columns = {k: v.take(kept) for k, v in columns.items()}
@@ -610,7 +622,9 @@ class _Plant:
         work = (finish - start)[failures] * REPAIR[month] * rng.uniform(0.9, 1.3, len(failures))
         repaired = reported + work.astype(np.int64)
         arrived = reported + (work * rng.uniform(0.1, 0.35, len(failures))).astype(np.int64)
-        weekly = np.flatnonzero((self.shifts.name[self.cell_shift] == 0) & (np.arange(len(self.cell_shift)) % 11 == 0))
+        weekly = np.flatnonzero(
+            (self.shifts.name[self.cell_shift] == 0) & (np.arange(len(self.cell_shift)) % 11 == 0)
+        )
         planned = self.shifts.start[self.cell_shift[weekly]] + 90 * MINUTE
         n = len(failures) + len(weekly)
         machine = np.concatenate([self.cell_machine[cell[failures]], self.cell_machine[weekly]])
@@ -635,7 +649,7 @@ class _Plant:
             broken=[("ends_before_start", {"repaired_at": np.datetime64("2026-01-01", "us").item()})],
         )
 
-    # ---- counters ----------------------------------------------------------------------------------------------------
+    # ---- counters
 
     def counters(self) -> None:
         """Cumulative counters read hourly: run seconds times speed over the ideal cycle."""
@@ -651,7 +665,7 @@ class _Plant:
             hours = np.arange(8)
             at = begin[:, None] + (hours[None, :] + 1) * HOUR - 5 * SECOND
             at = np.where(hours[None, :] == 7, end[:, None] - 5 * SECOND, at)
-            valid = at < end[:, None]
+            valid = at < end[:, None] - np.where(hours == 7, 0, MINUTE)[None, :]
             # The first reading of all lies before the first shift, so that no piece is lost.
             at = np.concatenate([[begin[0] - MINUTE], at[valid]])
             shift = np.concatenate([[shifts[0]], np.repeat(shifts, valid.sum(axis=1))])
@@ -665,7 +679,11 @@ class _Plant:
             seconds = np.where(place > 0, done[np.maximum(place - 1, 0)] + partial, 0) / SECOND
             worked = np.diff(seconds, prepend=seconds[0])
             month = month_of(at)
-            pace = SPEED[month] * np.array([1.0, 0.97, 1.02])[line] * np.where(self.station[number] == 1, 0.97, 1.01)
+            pace = (
+                SPEED[month]
+                * np.array([1.0, 0.97, 1.02])[line]
+                * np.where(self.station[number] == 1, 0.97, 1.01)
+            )
             cycle = np.array([self.ideal(number, int(f)) for f in (0, 1)])[self.family[shift]]
             pieces = np.floor(worked * pace * rng.normal(1, 0.02, len(at)) / cycle).astype(np.int64).clip(0)
             total = 40_000 + 7_000 * number + np.cumsum(pieces)
@@ -694,7 +712,7 @@ class _Plant:
             files=2,
         )
 
-    # ---- units -------------------------------------------------------------------------------------------------------
+    # ---- units
 
     def units(self) -> None:
         """Units through their stations, with failures, rework, scrap, inspections and scans."""
@@ -718,30 +736,36 @@ class _Plant:
         entered = done - length.astype(np.int64)
         self.unit_shift, self.unit_line = shift, s.line[shift]
         unit_month = month_of(enter)
-        line_bonus = np.array([0.003, -0.006, 0.005])[self.unit_line] + np.array([0.003, 0.001, -0.005])[s.name[shift]]
+        line_bonus = (
+            np.array([0.003, -0.006, 0.005])[self.unit_line] + np.array([0.003, 0.001, -0.005])[s.name[shift]]
+        )
         good_rate = FPY[unit_month] + line_bonus
         weld = during("mf_weld_batch", enter) & (self.unit_line == 1)
         good_rate = np.where(weld, 0.84, good_rate)
-        fails = spread(rng, n) >= good_rate
+        fails = spread_within(rng, unit_month * 3 + self.unit_line) >= good_rate
         at = rng.choice(per, n, p=FAIL_SHARE)
         at = np.where(weld, 1, at)
         at = np.where(fails, at, -1)
         scrapped = fails & (rng.random(n) < SCRAP_SHARE[unit_month])
-        # A scrapped unit leaves the line where it failed; one in ten still reaches the end as a piece to be dissected.
+        # A scrapped unit leaves the line where it failed; one in ten still reaches the end, to be dissected.
         stops_at = np.where(scrapped & (rng.random(n) > 0.1), at, per)
         unit = ids("SN26", np.arange(n), 7)
         self.unit, self.unit_done, self.fails_at, self.stops_at = unit, done, at, stops_at
         rows, station = np.nonzero(np.arange(per)[None, :] <= stops_at[:, None])
         reworked = np.flatnonzero(fails & ~scrapped)
         finish = done[rows, station]
-        again_end = done[reworked, at[reworked]] + (rng.uniform(14, 40, len(reworked)) * MINUTE).astype(np.int64)
+        again_end = done[reworked, at[reworked]] + (rng.uniform(14, 40, len(reworked)) * MINUTE).astype(
+            np.int64
+        )
         again_start = again_end - 9 * MINUTE
         all_unit = np.concatenate([rows, reworked])
         all_station = np.concatenate([station, at[reworked]])
         all_enter = np.concatenate([entered[rows, station], again_start])
         all_done = np.concatenate([finish, again_end])
         alive = all_enter < DATA_END
-        all_unit, all_station, all_enter, all_done = (x[alive] for x in (all_unit, all_station, all_enter, all_done))
+        all_unit, all_station, all_enter, all_done = (
+            x[alive] for x in (all_unit, all_station, all_enter, all_done)
+        )
         rework = (np.arange(len(rows) + len(reworked)) >= len(rows))[alive]
         machine = self.unit_line[all_unit] * per + all_station
         self.sink.write(
@@ -766,7 +790,7 @@ class _Plant:
             ],
             files=3,
         )
-        self._quality(reworked, np.flatnonzero(scrapped), again_start, again_end)
+        self._quality(reworked, np.flatnonzero(scrapped), again_end)
         self._scans(unit_month)
 
     def _defects(self, rng: np.random.Generator, station: Ints) -> pa.Array:
@@ -780,11 +804,13 @@ class _Plant:
         choice = np.where(rng.random(len(station)) < 0.01, len(names), choice)
         return pick([*names, "D00"], choice)
 
-    def _quality(self, reworked: Ints, scrapped: Ints, again_start: Ints, again_end: Ints) -> None:
+    def _quality(self, reworked: Ints, scrapped: Ints, again_end: Ints) -> None:
         rng = self.rng("quality")
         n = len(self.unit)
         done, at = self.unit_done, self.fails_at
-        rows: dict[str, list[Any]] = {k: [] for k in ("unit", "station", "kind", "required", "when", "passed")}
+        rows: dict[str, list[Any]] = {
+            k: [] for k in ("unit", "station", "kind", "required", "when", "passed")
+        }
 
         def add(unit: Ints, station: Ints, kind: int, required: bool, when: Ints, passed: Any) -> None:
             rows["unit"].append(unit)
@@ -872,12 +898,11 @@ class _Plant:
             time="scrapped_at",
             broken=[("unparseable_time", {"scrapped_at": "夜班"}), ("missing_unit", {"unit_id": None})],
         )
-        del again_start
 
     def _scans(self, month: Ints) -> None:
         rng = self.rng("scans")
         n = len(self.unit)
-        complete = spread(rng, n) < SCANNED[month]
+        complete = spread_within(rng, month) < SCANNED[month]
         lost = rng.random(n) < 0.3
         first = np.flatnonzero(complete | ~lost)
         last = np.flatnonzero((complete | lost) & (self.stops_at >= 3))
@@ -898,19 +923,21 @@ class _Plant:
             files=2,
         )
 
-    # ---- the rest ------------------------------------------------------------------------------------------------------
+    # ---- the rest
 
     def capa(self) -> None:
         """Corrective actions: about a dozen a month."""
         rng = self.rng("capa")
         opened = np.sort(rng.integers(self.shifts.start.min() - 30 * DAY, DATA_END - 3 * DAY, 62))
         due = opened + rng.integers(14, 31, len(opened)) * DAY
-        on_time = spread(rng, len(opened)) < CAPA_ON_TIME[month_of(due)]
+        on_time = spread_within(rng, month_of(due)) < CAPA_ON_TIME[month_of(due)]
         closed = np.where(
             on_time, due - rng.integers(1, 6, len(opened)) * DAY, due + rng.integers(2, 20, len(opened)) * DAY
         )
         still = closed >= DATA_END
-        category = rng.choice(len(DEFECT_CATEGORIES), len(opened), p=[0.08, 0.30, 0.25, 0.14, 0.07, 0.10, 0.06])
+        category = rng.choice(
+            len(DEFECT_CATEGORIES), len(opened), p=[0.08, 0.30, 0.25, 0.14, 0.07, 0.10, 0.06]
+        )
         self.sink.write(
             "capa_actions",
             {
@@ -929,7 +956,7 @@ class _Plant:
         )
 
     def measurements(self) -> None:
-        """Subgroups of five every two hours; one characteristic drifts before its breakdown, one jumps for a day."""
+        """Subgroups of five every two hours; one characteristic drifts for nine days, one jumps for a day."""
         rng = self.rng("measurements")
         parts: dict[str, list[Any]] = {k: [] for k in ("machine", "name", "at", "group", "value")}
         names = [m[0] for m in self.machines]
@@ -939,7 +966,7 @@ class _Plant:
             at = (self.shifts.start[mine][:, None] + np.arange(1, 8, 2)[None, :] * HOUR).reshape(-1)
             mean = np.full(len(at), centre)
             if number == 0:
-                mean += np.where(during("mf_weld_batch", at), 0.0, 0.0) - np.where(month_of(at) < 3, 0.4, 0.1) * sigma
+                mean -= np.where(month_of(at) < 3, 0.4, 0.1) * sigma
             if number == 1:
                 mean += (
                     sigma
@@ -979,13 +1006,17 @@ class _Plant:
         cell = np.repeat(np.arange(len(self.cell_shift)), per)
         shift = self.cell_shift[cell]
         end = np.minimum(self.shifts.end[shift], DATA_END - 4 * HOUR)
-        at = self.shifts.start[shift] + ((end - self.shifts.start[shift]) * rng.random(len(cell))).astype(np.int64)
+        at = self.shifts.start[shift] + ((end - self.shifts.start[shift]) * rng.random(len(cell))).astype(
+            np.int64
+        )
         at = np.minimum(at, DATA_END - HOUR)
         source = np.tile(np.arange(per) % 3, len(self.cell_shift))
         month = month_of(at)
         prompt = rng.random(len(at)) < PROMPT[month]
         slow = during("mf_gateway_delay", at) & (source == 2)
-        lag = np.where(prompt & ~slow, rng.gamma(2.0, 6.0, len(at)).clip(0, 58), rng.uniform(70, 900, len(at)))
+        lag = np.where(
+            prompt & ~slow, rng.gamma(2.0, 6.0, len(at)).clip(0, 58), rng.uniform(70, 900, len(at))
+        )
         early = rng.random(len(at)) < 0.001
         lag = np.where(early, -15.0, lag)
         self.sink.plant("sensor_records", "received_before_occurred", int(early.sum()))
@@ -1012,16 +1043,16 @@ def _shares() -> Floats:
 
 
 def _without_overlap(cell: Ints, start: Ints, finish: Ints, kind: Ints) -> Ints:
-    """Positions of the intervals kept: none overlaps (or nearly touches) a kept one of stronger or equal kind."""
+    """Positions of the intervals kept: none overlaps (or nearly touches) another one kept."""
     order = np.lexsort((start, cell))
     kept = np.ones(len(cell), dtype=bool)
-    for _ in range(12):
+    while True:
         index = order[kept[order]]
         left, right = index[:-1], index[1:]
         clash = (cell[left] == cell[right]) & (start[right] < finish[left] + 45 * SECOND)
         if not clash.any():
             break
-        # Long intervals can hide later ones: only the weaker of each clashing neighbours goes, then look again.
+        # Only the weaker of two clashing neighbours goes, then look again.
         loser = np.where(kind[left] <= kind[right], right, left)[clash]
         kept[np.unique(loser)] = False
     return np.flatnonzero(kept)

@@ -1,4 +1,4 @@
-"""Writing of raw tables: types, load times, dirt, Parquet and CSV parts, and the account of what was planted."""
+"""Writing of raw tables: types, load times, dirt, Parquet and CSV parts, an account of what was planted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow import csv as pacsv
 
 from kpi_warehouse.demo.contract import DOMAINS, TABLES, TableContract
-from kpi_warehouse.demo.story import DAY, MINUTE, Ints
+from kpi_warehouse.demo.story import DAY, MINUTE, UTC_OFFSET, Ints
 
 Columns = Mapping[str, Any]
 MANIFEST = "demo_manifest.json"
@@ -23,7 +23,7 @@ ROW_GROUP = 122_880
 
 
 def generator(seed: int, domain: str, topic: str, block: int = 0) -> np.random.Generator:
-    """One independent stream per domain, topic (usually a table) and block, so that adding a table moves no other."""
+    """One independent stream per domain, topic (usually a table) and block: a new table moves no other."""
     key = (DOMAINS.index(domain), zlib.crc32(topic.encode()), block)
     return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=key))
 
@@ -78,7 +78,9 @@ def to_table(contract: TableContract, columns: Columns) -> pa.Table:
 class Sink:
     """Writes the tables of one domain below ``out`` and keeps count of rows and of planted dirt."""
 
-    def __init__(self, out: Path, domain: str, seed: int, progress: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self, out: Path, domain: str, seed: int, progress: Callable[[str], None] | None = None
+    ) -> None:
         self.out = out
         self.domain = domain
         self.seed = seed
@@ -116,9 +118,9 @@ class Sink:
             block: Number of the block; a few rows of each kind of dirt are certain in block 0.
             duplicates: Share of rows delivered twice.
             late: Share of rows that reach the warehouse one to six days after the fact.
-            broken: Kinds of broken rows, each a label and the columns it overwrites. Each is planted on copies of
-                rows under new keys, so that the story itself keeps its numbers. Text in a column of another type
-                is allowed for CSV tables only.
+            broken: Kinds of broken rows, each a label and the columns it overwrites, planted on copies of
+                rows under new keys: the story keeps its numbers. Text in a column of another type is for CSV
+                tables only.
             files: Number of parts to split into.
             shuffle: Whether rows lose their order.
             loaded_at: Load times in microseconds, where the domain sets them itself.
@@ -149,7 +151,13 @@ class Sink:
             extra.append(copy)
             self.plant(table, "duplicate", len(again))
         if contract.csv:
-            data, extra = _as_text(data), [_as_text(part) for part in extra]
+            text = _as_text(data)
+            if time is not None:
+                # Some sources write local time with its offset: the same moment, another spelling.
+                spelled = self._sample(rng, size, 0.002, block)
+                text = _with_offset(text, data, time, spelled)
+                self.plant(table, "time_with_offset", len(spelled))
+            data, extra = text, [_as_text(part) for part in extra]
         for label, overrides in broken:
             chosen = self._sample(rng, size, 0.0004, block)
             if not len(chosen):
@@ -210,7 +218,19 @@ def _as_text(data: pa.Table) -> pa.Table:
     return pa.table(arrays, names=data.column_names)
 
 
-def _break(contract: TableContract, rows: pa.Table, label: str, overrides: Mapping[str, Any], block: int) -> pa.Table:
+def _with_offset(text: pa.Table, data: pa.Table, column: str, rows: Ints) -> pa.Table:
+    """The text of a time column with some rows spelled in UTC+8."""
+    chosen = np.zeros(data.num_rows, dtype=bool)
+    chosen[rows] = True
+    moved = pc.add(data[column].cast(pa.int64()), pa.scalar(UTC_OFFSET)).cast(pa.timestamp("us"))
+    spelled = pc.binary_join_element_wise(pc.strftime(moved, "%Y-%m-%d %H:%M:%S"), "+08:00", "")
+    at = text.schema.get_field_index(column)
+    return text.set_column(at, column, pc.if_else(pa.array(chosen), spelled, text[column]))
+
+
+def _break(
+    contract: TableContract, rows: pa.Table, label: str, overrides: Mapping[str, Any], block: int
+) -> pa.Table:
     """Copies of rows under new keys with some columns overwritten."""
     size = rows.num_rows
     key = next((k for k in contract.keys if contract.schema.field(k).type == pa.string()), None)
@@ -221,31 +241,32 @@ def _break(contract: TableContract, rows: pa.Table, label: str, overrides: Mappi
     for column, value in overrides.items():
         at = rows.schema.get_field_index(column)
         kind = rows.schema.field(at).type
-        if callable(value):
-            fresh_column = value(rows).cast(kind)
-        else:
-            fresh_column = pa.array([value] * size, kind)
-        rows = rows.set_column(at, column, fresh_column)
+        fresh = value(rows).cast(kind) if callable(value) else pa.array([value] * size, kind)
+        rows = rows.set_column(at, column, fresh)
     return rows
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """What earlier runs wrote below ``out``: by domain its events, seed, rows, planted dirt and files."""
+    path = out / MANIFEST
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def clear(out: Path, domains: Sequence[str]) -> None:
     """Remove the files of an earlier demonstration, and refuse to mix with anybody else's.
 
     Raises:
-        FileExistsError: A table's folder holds files that no demonstration wrote.
+        FileExistsError: A table's folder holds files that no demonstration wrote; nothing is removed then.
     """
-    path = out / MANIFEST
-    earlier: list[str] = json.loads(path.read_text())["files"] if path.exists() else []
-    for name in earlier:
-        if name.split("/")[0] in domains:
-            (out / name).unlink(missing_ok=True)
+    manifest = read_manifest(out)
+    earlier = {out / name for domain in domains for name in manifest.get(domain, {}).get("files", [])}
     for domain in domains:
         for table in TABLES[domain]:
-            folder = out / domain / table
-            strangers = sorted(folder.glob("*")) if folder.exists() else []
-            if strangers:
+            found = set((out / domain / table).glob("*")) - earlier
+            if found:
                 raise FileExistsError(
-                    f"{folder} holds files that the demonstration did not write ({strangers[0].name}, ...): "
-                    "choose an empty --out"
+                    f"{out / domain / table} holds files that the demonstration did not write "
+                    f"({min(found).name}, ...): choose an empty --out"
                 )
+    for path in earlier:
+        path.unlink(missing_ok=True)

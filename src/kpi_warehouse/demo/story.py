@@ -1,7 +1,7 @@
 """Calendar and curves of the story that the demonstration tells.
 
-Every curve has six values, January to June 2026; the programme starts on 1 April, so the last three are its M1 to M3.
-Dates here are business-local (UTC+8) unless they say otherwise; the raw tables hold UTC.
+Every curve has six values, January to June 2026; the programme starts on 1 April, so the last three are its
+M1 to M3. Dates here are business-local (UTC+8) unless they say otherwise; the raw tables hold UTC.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ def local(text: str) -> int:
     return int(np.datetime64(text, "us").astype(np.int64)) - UTC_OFFSET
 
 
-MONTH_STARTS: list[int] = [local(f"2026-{m:02d}-01") for m in range(1, 8)]
+# The data end when June is over on every clock: its last night shift, in Berlin, ends at noon of 1 July here.
+DATA_END = local("2026-07-01T13:00")
+# What little there is of July counts to June here.
+MONTH_STARTS: list[int] = [local(f"2026-{m:02d}-01") for m in range(1, 7)] + [DATA_END]
 HISTORY_START = MONTH_STARTS[0]
-DATA_END = MONTH_STARTS[6]
+DAYS = 182
+"""Local days from the start of the history to the end of the data, the last one begun."""
 
 
 def month_of(times: Ints) -> Ints:
@@ -53,6 +57,21 @@ def spread(rng: np.random.Generator, n: int) -> Floats:
     if n == 0:
         return np.zeros(0)
     return rng.permutation((np.arange(n) + rng.random(n)) / n)
+
+
+def spread_within(rng: np.random.Generator, group: Ints) -> Floats:
+    """Like ``spread``, stratified within each group (a month, say), so that each group keeps its rate."""
+    size = len(group)
+    result = np.zeros(size)
+    if size == 0:
+        return result
+    shuffled = rng.permutation(size)
+    order = shuffled[np.argsort(group[shuffled], kind="stable")]
+    counts = np.bincount(group - group.min())
+    counts = counts[counts > 0]
+    rank = np.arange(size) - np.repeat(np.cumsum(counts) - counts, counts)
+    result[order] = (rank + rng.random(size)) / np.repeat(counts, counts)
+    return result
 
 
 # The incidents, as business-local half-open windows.
