@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from .support.lander import Lander
+
 ROOT = Path(__file__).resolve().parents[2]
 KPI = [sys.executable, "-m", "kpi_warehouse.cli"]
 
@@ -98,12 +100,24 @@ def demo(build_in: Callable[..., Built], demo_raw: Path) -> Built:
     return build_in("demo-build", demo_raw)
 
 
+@pytest.fixture(scope="session")
+def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
+    """Runs chosen models on small landed inputs; the project is parsed once for all tests."""
+    lander = Lander(tmp_path_factory.mktemp("lander"))
+    lander.prepare()
+    return lander
+
+
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """A copy of the project (without environment and outputs) that a test may change."""
     target = tmp_path / "project"
     skipped = shutil.ignore_patterns(
-        ".git", ".venv*", "target*", "logs", "data", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
+        ".git", ".venv*", "target*", "logs", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
     )
-    shutil.copytree(ROOT, target, ignore=skipped)
+    shutil.copytree(
+        ROOT,
+        target,
+        ignore=lambda folder, names: {*skipped(folder, names), *(["data"] if Path(folder) == ROOT else [])},
+    )
     return target
