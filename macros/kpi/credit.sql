@@ -33,7 +33,7 @@
     end
 {%- endmacro %}
 
-{# Place (0-based, fractional) of the percentile p among n ordered values; rounded, as 0.99 * 100 must be 99. #}
+{# Place (0-based, fractional) of the percentile p among n ordered values; rounded, lest 0.99 * 100 be a trifle off 99. #}
 {% macro percentile_place(p, n) %}round({{ p }} * ({{ n }} - 1), 6){% endmacro %}
 
 {#
@@ -45,5 +45,5 @@
     {%- set place = kpi_warehouse.percentile_place(p, n) -%}
     {%- set below = 'max(' ~ value ~ ') filter (where ' ~ rank ~ ' - 1 <= ' ~ place ~ ')' -%}
     {%- set above = 'min(' ~ value ~ ') filter (where ' ~ rank ~ ' - 1 >= ' ~ place ~ ')' -%}
-    ({{ below }} + max({{ place }} - floor({{ place }})) * ({{ above }} - {{ below }}))
+    ({{ below }} + max(round({{ place }} - floor({{ place }}), 6)) * ({{ above }} - {{ below }}))
 {%- endmacro %}
