@@ -46,7 +46,7 @@ lint-sql: install  ## sqlfluff on all models
 
 test: install  ## Lint, Python tests, dbt unit and data tests, conformance (under 15 minutes)
 	$(MAKE) lint
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes
 	$(BIN)/python -m pytest -m long
