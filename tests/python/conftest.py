@@ -131,6 +131,14 @@ def demo(tmp_path_factory: pytest.TempPathFactory, demo_raw: Path) -> Built:
     return Built(demo_raw, Path(settings["KPI_WAREHOUSE"]), Path(settings["KPI_PUBLISHED"]), made["output"], settings)
 
 
+@pytest.fixture(scope="session")
+def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
+    """Runs chosen models on small landed inputs; the project is parsed once for all tests."""
+    lander = Lander(tmp_path_factory.mktemp("lander"))
+    lander.prepare()
+    return lander
+
+
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """A copy of the project (without environment and outputs) that a test may change."""
