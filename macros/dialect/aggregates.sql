@@ -15,14 +15,30 @@
 {% macro default__sort_key(exprs) %}row({{ exprs | join(', ') }}){% endmacro %}
 {% macro spark__sort_key(exprs) %}struct({{ exprs | join(', ') }}){% endmacro %}
 
-{# The value in the row with the greatest `by` (an expression or a list); that value may be null. Rows with a null `by` do not count. #}
-{% macro arg_max(value, by, where=none) %}{{ return(adapter.dispatch('arg_max', 'kpi_warehouse')(value, by, where)) }}{% endmacro %}
-{% macro default__arg_max(value, by, where) %}arg_max_null({{ value }}, {{ kpi_warehouse.sort_key(by) }}){{ kpi_warehouse.filter_where(where) }}{% endmacro %}
-{% macro spark__arg_max(value, by, where) %}max_by({{ value }}, {{ kpi_warehouse.sort_key(by) }}){{ kpi_warehouse.filter_where(where) }}{% endmacro %}
+{#
+  The value in the row with the greatest `by` (an expression or a list); that value may be null.
+  Rows with a null in `by` do not count.
+#}
+{% macro arg_max(value, by, where=none) -%}
+    {{ adapter.dispatch('arg_max', 'kpi_warehouse')(value, kpi_warehouse.sort_key(by)) }}{{ kpi_warehouse.filter_where(kpi_warehouse.where_sortable(by, where)) }}
+{%- endmacro %}
+{% macro default__arg_max(value, by) %}arg_max_null({{ value }}, {{ by }}){% endmacro %}
+{% macro spark__arg_max(value, by) %}max_by({{ value }}, {{ by }}){% endmacro %}
 
-{% macro arg_min(value, by, where=none) %}{{ return(adapter.dispatch('arg_min', 'kpi_warehouse')(value, by, where)) }}{% endmacro %}
-{% macro default__arg_min(value, by, where) %}arg_min_null({{ value }}, {{ kpi_warehouse.sort_key(by) }}){{ kpi_warehouse.filter_where(where) }}{% endmacro %}
-{% macro spark__arg_min(value, by, where) %}min_by({{ value }}, {{ kpi_warehouse.sort_key(by) }}){{ kpi_warehouse.filter_where(where) }}{% endmacro %}
+{% macro arg_min(value, by, where=none) -%}
+    {{ adapter.dispatch('arg_min', 'kpi_warehouse')(value, kpi_warehouse.sort_key(by)) }}{{ kpi_warehouse.filter_where(kpi_warehouse.where_sortable(by, where)) }}
+{%- endmacro %}
+{% macro default__arg_min(value, by) %}arg_min_null({{ value }}, {{ by }}){% endmacro %}
+{% macro spark__arg_min(value, by) %}min_by({{ value }}, {{ by }}){% endmacro %}
+
+{# The condition `where`, and that no part of a composed key is null: the engines order such keys differently. #}
+{% macro where_sortable(by, where=none) %}
+    {%- set conditions = ['(' ~ where ~ ')'] if where else [] -%}
+    {%- for expr in by if by is not string -%}
+        {%- do conditions.append(expr ~ ' is not null') -%}
+    {%- endfor -%}
+    {{ return(conditions | join(' and ')) }}
+{% endmacro %}
 
 {% macro any_true(condition, where=none) %}bool_or({{ condition }}){{ kpi_warehouse.filter_where(where) }}{% endmacro %}
 

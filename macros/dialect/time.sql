@@ -37,7 +37,7 @@
 {# Microseconds since 1970 as a bigint. #}
 {% macro epoch_micros(ts) %}{{ return(adapter.dispatch('epoch_micros', 'kpi_warehouse')(ts)) }}{% endmacro %}
 {% macro default__epoch_micros(ts) %}epoch_us({{ ts }}){% endmacro %}
-{% macro spark__epoch_micros(ts) %}unix_micros({{ ts }}){% endmacro %}
+{% macro spark__epoch_micros(ts) %}unix_micros(cast({{ ts }} as timestamp)){% endmacro %}
 
 {% macro ts_from_micros(micros) %}{{ return(adapter.dispatch('ts_from_micros', 'kpi_warehouse')(micros)) }}{% endmacro %}
 {% macro default__ts_from_micros(micros) %}make_timestamp({{ micros }}){% endmacro %}
@@ -53,7 +53,7 @@
 
 {% macro add_seconds(ts, n) %}{{ return(adapter.dispatch('add_seconds', 'kpi_warehouse')(ts, n)) }}{% endmacro %}
 {% macro default__add_seconds(ts, n) %}({{ ts }} + to_microseconds(cast(round(({{ n }}) * 1E6) as bigint))){% endmacro %}
-{% macro spark__add_seconds(ts, n) %}timestamp_micros(unix_micros({{ ts }}) + cast(round(({{ n }}) * 1E6) as bigint)){% endmacro %}
+{% macro spark__add_seconds(ts, n) %}timestamp_micros(unix_micros(cast({{ ts }} as timestamp)) + cast(round(({{ n }}) * 1E6) as bigint)){% endmacro %}
 
 {# n days later: of a date (a date), or with kind='ts' of a timestamp (24 hours each, a timestamp). #}
 {% macro add_days(expr, n, kind='date') %}

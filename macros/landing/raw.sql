@@ -29,10 +29,16 @@
     {%- endfor -%}
     {%- set parts = [] -%}
     {%- if parquet -%}
-        {%- do parts.append("select * from read_parquet([" ~ parquet | join(', ') ~ "], union_by_name = true)") -%}
+        {%- set read = "read_parquet([" ~ parquet | join(', ') ~ "], union_by_name = true)" -%}
+        {%- set respelled = [] -%}
+        {%- for column in (run_query("describe select * from " ~ read) if csv else []) if kpi_warehouse.raw_kind(column[1]) == 'double' -%}
+            {#- beside text files these become text: an id must read 4, not 4.0 -#}
+            {%- do respelled.append(kpi_warehouse.parse_text(adapter.quote(column[0]), 'double') ~ ' as ' ~ adapter.quote(column[0])) -%}
+        {%- endfor -%}
+        {%- do parts.append("select *" ~ (" replace (" ~ respelled | join(', ') ~ ")" if respelled else "") ~ " from " ~ read) -%}
     {%- endif -%}
     {%- if csv -%}
-        {%- do parts.append("select * from read_csv([" ~ csv | join(', ') ~ "], header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', union_by_name = true, null_padding = true)") -%}
+        {%- do parts.append("select * from read_csv([" ~ csv | join(', ') ~ "], header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', union_by_name = true, null_padding = true, comment = '', parallel = false)") -%}
     {%- endif -%}
     {%- if not parts -%}
         {{ return({'found': false, 'columns': [], 'relation': none, 'place': place}) }}

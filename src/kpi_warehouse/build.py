@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
+from kpi_warehouse.quality.frozen import broken
 from kpi_warehouse.sync import sync
 
 console = Console(stderr=False, highlight=False)
@@ -163,7 +164,9 @@ def build(
     warehouse = warehouse_path()
     horizon = parse_as_of(as_of)
     for path in sync(root).written:
-        console.print(f"written from its declaration: {path.relative_to(root)}")
+        click.echo(f"written from its declaration: {path.relative_to(root)}")
+    if changed := broken(root):
+        raise BuildError("the dictionary breaks its own rules, nothing was built:\n  " + "\n  ".join(changed))
     # unit tests judge the SQL, not the data: they belong to `make test`
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     if horizon:
@@ -175,7 +178,7 @@ def build(
         arguments.append("--full-refresh")
     if target:
         arguments += ["--target", target]
-    console.print(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
+    click.echo(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
     with locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
         result = run_dbt(arguments, root)
@@ -187,16 +190,16 @@ def build(
             )
         nodes = getattr(result.result, "results", [])
         tests = sum(1 for node in nodes if str(node.node.resource_type).endswith("test"))
-        console.print(
+        click.echo(
             f"built {len(nodes) - tests} models and seeds, {tests} checks passed, {time.monotonic() - started:.0f} s"
         )
         if no_publish or selection or exclude or (target and target != "duckdb"):
-            console.print("not published" + ("" if no_publish else " (a partial build)"))
+            click.echo("not published" + ("" if no_publish else " (a partial build)"))
             return
         from kpi_warehouse.publish import publish
 
         outcome = publish(warehouse, published_path())
-    console.print(outcome.summary())
+    click.echo(outcome.summary())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from .support.lander import Lander
+
 ROOT = Path(__file__).resolve().parents[2]
 KPI = [sys.executable, "-m", "kpi_warehouse.cli"]
 
@@ -25,6 +27,7 @@ class Built:
     warehouse: Path
     published: Path
     output: str
+    environment: dict[str, str]
 
     def rows(self, query: str, *, published: bool = False) -> list[tuple]:
         """Rows of a query on the warehouse (or the publication)."""
@@ -38,6 +41,18 @@ def shared(*parts: str) -> Path:
     if not path.exists():
         pytest.skip(f"development input {'/'.join(parts)} is not here (set KPI_SHARED to the folder that holds it)")
     return path
+
+
+def run_dbt(*arguments: str, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
+    """Runs dbt in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", *arguments, "--project-dir", str(cwd), "--profiles-dir", str(cwd)],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def run_kpi(*arguments: str, check: bool = True, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -57,17 +72,16 @@ def build_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Built]:
     def build(name: str, raw: Path, *options: str, **environment: str) -> Built:
         work = tmp_path_factory.mktemp(name)
         warehouse, published = work / "warehouse.duckdb", work / "published" / "kpi.duckdb"
-        done = run_kpi(
-            "build",
-            *options,
-            KPI_RAW_ROOT=str(raw),
-            KPI_WAREHOUSE=str(warehouse),
-            KPI_PUBLISHED=str(published),
-            DBT_TARGET_PATH=str(work / "target"),
-            DBT_LOG_PATH=str(work / "logs"),
+        settings = {
+            "KPI_RAW_ROOT": str(raw),
+            "KPI_WAREHOUSE": str(warehouse),
+            "KPI_PUBLISHED": str(published),
+            "DBT_TARGET_PATH": str(work / "target"),
+            "DBT_LOG_PATH": str(work / "logs"),
             **environment,
-        )
-        return Built(raw, warehouse, published, done.stdout)
+        }
+        done = run_kpi("build", *options, **settings)
+        return Built(raw, warehouse, published, done.stdout, settings)
 
     return build
 
@@ -86,12 +100,24 @@ def demo(build_in: Callable[..., Built], demo_raw: Path) -> Built:
     return build_in("demo-build", demo_raw)
 
 
+@pytest.fixture(scope="session")
+def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
+    """Runs chosen models on small landed inputs; the project is parsed once for all tests."""
+    lander = Lander(tmp_path_factory.mktemp("lander"))
+    lander.prepare()
+    return lander
+
+
 @pytest.fixture
 def project_copy(tmp_path: Path) -> Path:
     """A copy of the project (without environment and outputs) that a test may change."""
     target = tmp_path / "project"
     skipped = shutil.ignore_patterns(
-        ".git", ".venv*", "target*", "logs", "data", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
+        ".git", ".venv*", "target*", "logs", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
     )
-    shutil.copytree(ROOT, target, ignore=skipped)
+    shutil.copytree(
+        ROOT,
+        target,
+        ignore=lambda folder, names: {*skipped(folder, names), *(["data"] if Path(folder) == ROOT else [])},
+    )
     return target

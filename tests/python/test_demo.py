@@ -1,4 +1,4 @@
-# ruff: noqa: E501 -- SQL reads better unbroken
+
 """The demonstration generator: determinism, contract, scale, story and dirt."""
 
 from __future__ import annotations

@@ -69,6 +69,7 @@ KEYS = {
     "source_contradictions": ("contradiction_id",),
     "kpi_dq_dependencies": ("kpi_prefix", "depends_on_kpi_id"),
     "owners": ("role",),
+    "released_checksums": ("kpi_id", "version"),
 }
 
 

@@ -87,7 +87,7 @@ first_payments as (
 
 facts as (
 
-    select version, visitor_id, bucket_local_at, is_recent, platform, entry, utm_source, 0 as orders
+    select version, visitor_id, bucket_local_at, is_recent, platform, entry, utm_source, 0 as orders, 1 as visits
     from visitors
     union all
     select
@@ -98,37 +98,53 @@ facts as (
         buyers.platform,
         buyers.entry,
         buyers.utm_source,
-        1 as orders
+        1 as orders,
+        0 as visits
     from buyers
     cross join realtime
+
+),
+
+grains as (
+
+    select distinct version, period_grain
+    from slices
 
 ),
 
 in_periods as (
 
     select
-        slices.kpi_id,
-        slices.version,
-        slices.period_grain,
-        {{ period_start('slices.period_grain', 'facts.bucket_local_at') }} as period_start,
-        slices.dimension,
+        facts.version,
+        grains.period_grain,
+        {{ period_start('grains.period_grain', 'facts.bucket_local_at') }} as period_start,
         facts.visitor_id,
         facts.platform,
         facts.entry,
         facts.utm_source,
-        facts.orders
+        sum(facts.orders) as orders,
+        max(facts.visits) as visits
     from facts
-    inner join slices
-        on facts.version = slices.version
-        and (facts.is_recent or not {{ is_realtime_grain('slices.period_grain') }})
+    inner join grains
+        on facts.version = grains.version
+        and (facts.is_recent or not {{ is_realtime_grain('grains.period_grain') }})
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
 typed as (
 
     select
-        in_periods.*,
-        case when first_payments.first_paid_local_at < in_periods.period_start then 'returning' else 'new' end as customer_type
+        in_periods.version,
+        in_periods.period_grain,
+        in_periods.period_start,
+        in_periods.visitor_id,
+        case when first_payments.first_paid_local_at < in_periods.period_start then 'returning' else 'new' end as customer_type,
+        in_periods.platform,
+        in_periods.entry,
+        in_periods.utm_source,
+        in_periods.orders,
+        in_periods.visits
     from in_periods
     left join first_payments
         on in_periods.version = first_payments.version
@@ -136,25 +152,28 @@ typed as (
 
 ),
 
-sliced as (
+sliced as (          -- visitors once per period and slice
 
     select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        case dimension
+        slices.kpi_id,
+        slices.version,
+        slices.period_grain,
+        typed.period_start,
+        slices.dimension,
+        case slices.dimension
             when 'all' then 'all'
-            when 'customer_type' then customer_type
-            when 'platform' then platform
-            when 'entry' then entry
-            when 'utm_source' then utm_source
-            when 'customer_type+platform' then customer_type || '+' || platform
+            when 'customer_type' then typed.customer_type
+            when 'platform' then typed.platform
+            when 'entry' then typed.entry
+            when 'utm_source' then typed.utm_source
+            when 'customer_type+platform' then typed.customer_type || '+' || typed.platform
         end as dimension_value,
-        visitor_id,
-        orders
+        typed.visitor_id,
+        sum(typed.orders) as orders,
+        max(typed.visits) as visits
     from typed
+    inner join slices on typed.version = slices.version and typed.period_grain = slices.period_grain
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
@@ -168,7 +187,7 @@ counted as (
         dimension,
         dimension_value,
         sum(orders) as orders,
-        count(distinct case when orders = 0 then visitor_id end) as visitors
+        sum(visits) as visitors
     from sliced
     group by kpi_id, version, period_grain, period_start, dimension, dimension_value
 

@@ -27,7 +27,8 @@ rate_slices as (
 
 coding_slices as (
 
-    select * from slices where kpi_id = 'mf_downtime_coding_rate'
+    select * from slices
+    where kpi_id = 'mf_downtime_coding_rate' and {{ manufacturing_has(['downtime_reasons']) }}
 
 ),
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """The tables, columns and types that the generator writes: the raw input contract in compact form.
 
 Each table is one string of ``column:type`` words; ``*`` marks a key column, ``!`` a required one. Types are

@@ -688,7 +688,7 @@ class _Plant:
             pieces = np.floor(worked * pace * rng.normal(1, 0.02, len(at)) / cycle).astype(np.int64).clip(0)
             total = 40_000 + 7_000 * number + np.cumsum(pieces)
             # Resets: the PLC restarts and counts from nought.
-            for reset in rng.choice(np.arange(10, len(at)), 2, replace=False):
+            for reset in np.sort(rng.choice(np.arange(10, len(at)), 2, replace=False)):
                 total[reset:] -= total[reset] - pieces[reset]
             self.sink.plant("counter_readings", "reset", 2)
             parts["machine"].append(np.full(len(at), number))

@@ -7,6 +7,7 @@ starts with `environment(root)` (plain `dbt build --target spark`) see the same 
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -118,9 +119,7 @@ def prepare(root: Path | None = None, *, persistent: bool = False, memory: str =
 
 
 @contextmanager
-def spark_session(
-    root: Path | None = None, *, persistent: bool = False, memory: str = "2g"
-) -> Iterator[SparkSession]:
+def spark_session(root: Path | None = None, *, persistent: bool = False, memory: str = "2g") -> Iterator[SparkSession]:
     """Start a session in this process and stop it at the end. dbt run in this process uses the same one.
 
     Args:
@@ -139,6 +138,8 @@ def spark_session(
     from pyspark.sql import SparkSession
 
     session = SparkSession.builder.appName("kpi_warehouse").getOrCreate()
+    # dbt reports what fails; pyspark would print the whole plan of it as well
+    logging.getLogger("SQLQueryContextLogger").disabled = True
     try:
         yield session
     finally:

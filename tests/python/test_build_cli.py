@@ -1,0 +1,191 @@
+"""`kpi build`: exit codes, messages, the gate, a killed build and two builds at once.
+
+The command is tried on a project of four models; the last test fails a check of the real project.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from kpi_warehouse.build import BuildError, parse_as_of
+
+from .conftest import KPI, Built, run_kpi
+from .support.toy import make_toy
+
+
+class Toy:
+    """The small project with its files and environment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = make_toy(folder / "project")
+        self.warehouse = folder / "warehouse.duckdb"
+        self.published = folder / "published" / "kpi.duckdb"
+        self.environment = {
+            "KPI_WAREHOUSE": str(self.warehouse),
+            "KPI_PUBLISHED": str(self.published),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+
+    def build(self, *options: str, **more: str) -> subprocess.CompletedProcess:
+        return run_kpi("build", *options, check=False, cwd=self.root, **self.environment, **more)
+
+    def start(self, **more: str) -> subprocess.Popen:
+        """A build that lasts until it is killed; returns once dbt holds the warehouse."""
+        environment = {**os.environ, **self.environment, "TOY_SLOW": "1", **more}
+        log = Path(self.environment["DBT_LOG_PATH"]) / "dbt.log"
+        log.unlink(missing_ok=True)
+        process = subprocess.Popen([*KPI, "build"], cwd=self.root, env=environment, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while not (log.exists() and "Began executing node model.toy.kpi_values" in log.read_text(errors="replace")):
+            assert process.poll() is None and time.monotonic() < deadline, "the build never began"
+            time.sleep(0.2)
+        return process
+
+    def numbers(self) -> list[tuple]:
+        with duckdb.connect(str(self.published), read_only=True) as db:
+            return db.execute("select value, as_of::varchar from marts.kpi_values").fetchall()
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Toy]:
+    toy = Toy(tmp_path_factory.mktemp("toy"))
+    done = toy.build()
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield toy
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("2026-06-30", "2026-06-30 00:00:00"),
+        ("2026-06-30T16:00:00", "2026-06-30 16:00:00"),
+        ("2026-06-30 16:00", "2026-06-30 16:00:00"),
+        ("2026-06-30T16:00:00Z", "2026-06-30 16:00:00"),
+        ("2026-07-01T00:00:00+08:00", "2026-06-30 16:00:00"),
+        (" 2026-06-30 ", "2026-06-30 00:00:00"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_as_of_is_read_as_utc(text: str | None, want: str | None) -> None:
+    assert parse_as_of(text) == want
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "30.06.2026", "2026-06-31"])
+def test_as_of_that_is_no_time_is_wrong_usage(text: str) -> None:
+    with pytest.raises(BuildError, match="is no time") as caught:
+        parse_as_of(text)
+    assert caught.value.exit_code == 2
+
+
+def test_a_build_says_where_the_file_is_and_what_is_red(toy: Toy) -> None:
+    done = toy.build(TOY_VALUE="1")
+    assert done.returncode == 0
+    last = done.stdout.strip().splitlines()[-1]
+    assert "published" in done.stdout and "red KPIs" in " ".join(done.stdout.split()), last
+    assert toy.numbers() == [(1.0, "2026-06-01 00:00:00")]
+
+
+def test_as_of_reaches_the_models(toy: Toy) -> None:
+    assert toy.build("--as-of", "2026-05-20T00:00:00+08:00").returncode == 0
+    assert toy.numbers() == [(1.0, "2026-05-19 16:00:00")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--as-of", "tomorrow"], "is no time"),
+        (["kpi_values"], "selectors follow --select"),
+        (["--no-such-option"], "No such option"),
+    ],
+)
+def test_wrong_usage_exits_2(toy: Toy, options: list[str], message: str) -> None:
+    done = toy.build(*options)
+    assert done.returncode == 2 and message in done.stderr
+
+
+def test_partial_and_unpublished_builds_leave_the_publication(toy: Toy) -> None:
+    before = toy.published.read_bytes()
+    for options in (["--select", "kpi_values"], ["--exclude", "dq_results"], ["--no-publish"]):
+        done = toy.build(*options, TOY_VALUE="7")
+        assert done.returncode == 0 and "not published" in done.stdout
+    assert toy.published.read_bytes() == before
+
+
+def test_a_failed_test_publishes_nothing_and_is_named(toy: Toy) -> None:
+    before = toy.published.read_bytes()
+    test = toy.root / "tests" / "values_are_small.sql"
+    test.write_text("select * from {{ ref('kpi_values') }} where value > 10")
+    try:
+        done = toy.build(TOY_VALUE="11")
+    finally:
+        test.unlink()
+    assert done.returncode == 1
+    assert "nothing was published" in done.stderr and "values_are_small" in done.stderr
+    assert toy.published.read_bytes() == before
+
+
+def test_a_failed_model_publishes_nothing_and_is_named(toy: Toy) -> None:
+    before = toy.published.read_bytes()
+    done = toy.build(TOY_VALUE="'no number'")
+    assert done.returncode == 1 and "kpi_values" in done.stderr and "no number" in done.stderr
+    assert toy.published.read_bytes() == before
+
+
+def test_a_failed_check_in_dq_results_shuts_the_gate(toy: Toy) -> None:
+    before = toy.published.read_bytes()
+    done = toy.build(TOY_CHECK="false")
+    assert done.returncode == 1 and "toy (ecommerce.orders)" in done.stderr
+    assert toy.published.read_bytes() == before
+
+
+def test_two_builds_at_once(toy: Toy) -> None:
+    first = toy.start()
+    try:
+        done = toy.build()
+        assert done.returncode == 3 and "another build" in done.stderr
+        assert first.poll() is None
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_a_killed_build_leaves_the_publication_whole_and_the_next_is_fine(toy: Toy) -> None:
+    before = toy.published.read_bytes()
+    process = toy.start(TOY_VALUE="5")
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert toy.published.read_bytes() == before
+    assert toy.build(TOY_VALUE="6").returncode == 0
+    assert toy.numbers() == [(6.0, "2026-06-01 00:00:00")]
+
+
+@pytest.mark.long
+def test_a_failed_check_of_the_real_project_publishes_nothing(
+    project_copy: Path, demo: Built, tmp_path: Path, build_in: Callable[..., Built]
+) -> None:
+    failing = project_copy / "tests/data/governance/no_row_may_be.sql"
+    failing.parent.mkdir(parents=True, exist_ok=True)
+    failing.write_text("select * from {{ ref('dq_reconciliation') }}")
+    published = tmp_path / "published" / "kpi.duckdb"
+    published.parent.mkdir()
+    published.write_bytes(demo.published.read_bytes())
+    done = run_kpi(
+        "build",
+        check=False,
+        cwd=project_copy,
+        KPI_RAW_ROOT=str(demo.raw),
+        KPI_WAREHOUSE=str(tmp_path / "warehouse.duckdb"),
+        KPI_PUBLISHED=str(published),
+    )
+    assert done.returncode == 1 and "no_row_may_be" in done.stderr
+    assert published.read_bytes() == demo.published.read_bytes()
