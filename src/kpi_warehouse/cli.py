@@ -17,7 +17,6 @@ COMMANDS = {
     "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
     "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
-    "freeze": ("kpi_warehouse.governance.change", "freeze_command", "Freeze released versions, or check them."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
     "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import click
 
-from kpi_warehouse.governance.seeds import APPROVALS, CHANGELOG, CHECKSUMS, DEFINITIONS, PARAMETERS, Cells, Dictionary
+from kpi_warehouse.governance.seeds import APPROVALS, CHANGELOG, DEFINITIONS, PARAMETERS, Cells, Dictionary
 from kpi_warehouse.governance.store import GRAIN_ORDER, GovernanceError, Store, open_store, suggest
 from kpi_warehouse.project import project_root, warehouse_path
+from kpi_warehouse.quality.frozen import broken
 
 #: What a new version may say anew.
 SETTABLE = (
@@ -64,7 +65,7 @@ def _date(text: str) -> dt.date | None:
 
 def _intact(book: Dictionary) -> None:
     """Refuses to build on a dictionary whose released versions were touched."""
-    if lines := book.violations():
+    if lines := broken(book.root):
         raise GovernanceError("released versions are frozen:\n  " + "\n  ".join(lines))
 
 
@@ -379,7 +380,6 @@ def release(book: Dictionary, kpi_id: str, version: int, *, on: dt.date, store: 
         _check_approvals(book, row)
         if not row["supersedes_version"]:
             sheet.update(row, status="active")
-            book.freeze(kpi_id, version, on)
             return Outcome(f"{kpi_id} version {version} is official")
         parallel, effective = _date(row["parallel_from"]), _date(row["effective_from"])
         if parallel is None or effective is None or months_between(parallel, effective) < months:
@@ -387,7 +387,6 @@ def release(book: Dictionary, kpi_id: str, version: int, *, on: dt.date, store: 
                 f"{kpi_id} version {version} needs parallel_from at least {months} month(s) before effective_from"
             )
         sheet.update(row, status="parallel")
-        book.freeze(kpi_id, version, on)
         return Outcome(
             f"{kpi_id} version {version} runs in parallel from {parallel}",
             [f"build, then `kpi release {kpi_id} {version}` once more from {add_months(parallel, months)} on"],
@@ -460,35 +459,6 @@ def retire(book: Dictionary, kpi_id: str, version: int, *, on: dt.date, effectiv
         return Outcome(f"{kpi_id} ends on {ends}", [*notes, f"`kpi retire {kpi_id} {version}` closes it then"])
     sheet.update(row, status="retired")
     return Outcome(f"{kpi_id} version {version} is retired, in force until {ends}", notes)
-
-
-def freeze_all(book: Dictionary, *, rebase: bool = False) -> list[str]:
-    """Writes down the checksum of each released version that has none; returns them as text.
-
-    Args:
-        book: The dictionary; the caller saves it.
-        rebase: Also those that differ: only for a dictionary that nothing was ever published from.
-    """
-    done = []
-    for row in book.definitions():
-        if row["status"] == "draft":
-            continue
-        kept = book.frozen(row["kpi_id"], row["version"])
-        given = [approval["approved_on"] for approval in book.approvals(row["kpi_id"], row["version"])]
-        if kept is None:
-            book.freeze(row["kpi_id"], row["version"], dt.date.fromisoformat(max(given)) if given else dt.date.today())
-        elif rebase:
-            sheet, before = book.file(CHECKSUMS), kept["checksum"]
-            from kpi_warehouse.governance.seeds import checksum
-
-            after = checksum(row, book.parameters(row["kpi_id"], row["version"]))
-            if after == before:
-                continue
-            sheet.update(kept, checksum=after)
-        else:
-            continue
-        done.append(f"{row['kpi_id']} version {row['version']}")
-    return done
 
 
 # --------------------------------------------------------------------------- commands
@@ -616,18 +586,3 @@ def retire_command(kpi_id: str, version: int, effective_to: dt.datetime | None, 
     book = Dictionary(project_root())
     ends = effective_to.date() if effective_to else None
     _finish(book, retire(book, kpi_id, version, on=_day(on), effective_to=ends))
-
-
-@click.command("freeze")
-@click.option("--check", is_flag=True, help="Only say which released versions were changed; exit code 1 if any.")
-@click.option("--rebase", is_flag=True, help="Also take changed ones as they are: only before anything was published.")
-def freeze_command(check: bool, rebase: bool) -> None:
-    """Write down the checksums of released versions, or check them."""
-    book = Dictionary(project_root())
-    if check:
-        if lines := book.violations():
-            raise GovernanceError("released versions are frozen:\n  " + "\n  ".join(lines))
-        click.echo("every released version is as it was released")
-        return
-    done = freeze_all(book, rebase=rebase)
-    _finish(book, Outcome(f"{len(done)} versions frozen", done))

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
-import hashlib
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kpi_warehouse.governance.store import GovernanceError, suggest
+from kpi_warehouse.quality.frozen import checksum_file
 
 Cells = dict[str, str]
 
-#: What a release may still change in a version; everything else is frozen by its checksum.
-MUTABLE = ("status", "effective_to")
 DEFINITIONS = "metric_definitions"
 PARAMETERS = "metric_parameters"
 APPROVALS = "metric_approvals"
 CHANGELOG = "metric_changelog"
-CHECKSUMS = "metric_release_checksums"
 
 
 @dataclass
@@ -80,9 +75,9 @@ class SeedFile:
 
     def insert(self, row: Cells, beside: Callable[[Cells], bool] = lambda cells: False) -> Cells:
         """Adds a row after the last one for which `beside` holds, else at the end; missing cells are empty."""
+        if unknown := set(row) - set(self.header):
+            raise KeyError(f"{self.path.name} has no column {', '.join(sorted(unknown))}")
         cells = {column: row.get(column, "") for column in self.header}
-        if len(cells) < len(row):
-            raise KeyError(f"{self.path.name} has no column {', '.join(sorted(set(row) - set(cells)))}")
         places = [place for place, record in enumerate(self._records) if beside(record.cells)]
         self._records.insert(places[-1] + 1 if places else len(self._records), _Record(cells))
         return cells
@@ -105,13 +100,6 @@ class SeedFile:
         fresh.write_bytes(new)
         fresh.replace(self.path)
         return True
-
-
-def checksum(definition: Cells, parameters: list[Cells]) -> str:
-    """What freezes a released version: every cell of its definition and parameters, save status and end."""
-    frozen = {column: cell for column, cell in definition.items() if column not in MUTABLE}
-    parts = [frozen, *sorted(parameters, key=lambda row: row["parameter"])]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:16]
 
 
 @dataclass
@@ -205,41 +193,11 @@ class Dictionary:
         )
         return int(float(rule["value"])) if rule else 1
 
-    def frozen(self, kpi_id: str, version: int | str) -> Cells | None:
-        """The checksum row of a version."""
-        for row in self.file(CHECKSUMS).rows:
-            if row["kpi_id"] == kpi_id and row["version"] == str(version):
-                return row
-        return None
-
-    def freeze(self, kpi_id: str, version: int | str, on: dt.date) -> None:
-        """Writes down the checksum of a version that is released."""
-        definition = self.version(kpi_id, int(version))
-        self.file(CHECKSUMS).insert(
-            {
-                "kpi_id": kpi_id,
-                "version": str(version),
-                "released_on": on.isoformat(),
-                "checksum": checksum(definition, self.parameters(kpi_id, version)),
-            },
-            lambda cells: cells["kpi_id"] == kpi_id,
-        )
-
-    def violations(self) -> list[str]:
-        """Released versions that are not as they were released, one line each."""
-        found = []
-        released = {(row["kpi_id"], row["version"]): row for row in self.definitions() if row["status"] != "draft"}
-        for (kpi_id, version), row in released.items():
-            kept = self.frozen(kpi_id, version)
-            if kept is None:
-                found.append(f"{kpi_id} version {version} is {row['status']} without a frozen checksum")
-            elif kept["checksum"] != checksum(row, self.parameters(kpi_id, version)):
-                found.append(f"{kpi_id} version {version} was changed after its release: propose a new version instead")
-        for row in self.file(CHECKSUMS).rows:
-            if (row["kpi_id"], row["version"]) not in released:
-                found.append(f"{row['kpi_id']} version {row['version']} was released and is gone")
-        return found
-
     def save(self) -> list[Path]:
-        """Writes the changed files; returns them."""
-        return [file.path for file in self._files.values() if file.write()]
+        """Writes the changed files, and the checksums of what was released by it; returns them."""
+        written = [file.path for file in self._files.values() if file.write()]
+        for path, text in checksum_file(self.root).items():
+            if path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+                written.append(path)
+        return written
