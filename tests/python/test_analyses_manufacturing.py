@@ -186,7 +186,9 @@ def test_station_curves_rise_by_the_gains(analyses: dict[str, pd.DataFrame]) -> 
     assert curves["programme_month"].min() == 1
     assert np.allclose(curves["lower_curve"], np.minimum(1, curves["baseline_fpy"] + 0.005 * curves["programme_month"]))
     assert np.allclose(curves["upper_curve"], np.minimum(1, curves["baseline_fpy"] + 0.010 * curves["programme_month"]))
-    assert (curves.loc[curves["place"] == "under", "station_fpy"] < curves.loc[curves["place"] == "under", "lower_curve"]).all()
+    assert (
+        curves.loc[curves["place"] == "under", "station_fpy"] < curves.loc[curves["place"] == "under", "lower_curve"]
+    ).all()
 
 
 def test_hours_add_up_to_the_running_shift(demo: Built, analyses: dict[str, pd.DataFrame]) -> None:
