@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
+from kpi_warehouse.quality.frozen import broken
 from kpi_warehouse.sync import sync
 
 console = Console(stderr=False, highlight=False)
@@ -164,6 +165,8 @@ def build(
     horizon = parse_as_of(as_of)
     for path in sync(root).written:
         click.echo(f"written from its declaration: {path.relative_to(root)}")
+    if changed := broken(root):
+        raise BuildError("the dictionary breaks its own rules, nothing was built:\n  " + "\n  ".join(changed))
     # unit tests judge the SQL, not the data: they belong to `make test`
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     if horizon:
