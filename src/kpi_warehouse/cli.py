@@ -13,6 +13,11 @@ COMMANDS = {
     "demo": ("kpi_warehouse.demo.command", "demo", "Write the demonstration data."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
     "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),
+    "quality": (
+        "kpi_warehouse.quality.expectations",
+        "quality_command",
+        "Check a built warehouse against its expectations.",
+    ),
     "sync": ("kpi_warehouse.sync", "sync_command", "Bring written models in step with their declarations."),
 }
 
