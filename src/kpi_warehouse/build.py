@@ -127,6 +127,15 @@ def close_dbt_connections() -> None:
     DuckDBConnectionManager.close_all_connections()
 
 
+def forget_results(warehouse: Path) -> None:
+    """Drops the check results of earlier builds: a failed check that is no more must not shut the gate for ever."""
+    import duckdb
+
+    if warehouse.exists():
+        with duckdb.connect(str(warehouse)) as db:
+            db.execute("drop table if exists marts.dq_results")
+
+
 @click.command("build")
 @click.option(
     "--as-of",
@@ -181,6 +190,9 @@ def build(
     click.echo(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
     with locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
+        is_whole = not (selection or exclude or (target and target != "duckdb"))
+        if is_whole:
+            forget_results(warehouse)
         result = run_dbt(arguments, root)
         close_dbt_connections()
         if not result.success:
@@ -193,7 +205,20 @@ def build(
         click.echo(
             f"built {len(nodes) - tests} models and seeds, {tests} checks passed, {time.monotonic() - started:.0f} s"
         )
-        if no_publish or selection or exclude or (target and target != "duckdb"):
+        if is_whole:
+            from kpi_warehouse.quality.expectations import check
+
+            report = check(root, warehouse)
+            click.echo(
+                f"{len(report.results)} expectations in {report.seconds:.0f} s, "
+                f"{len(report.warned)} warnings (see dq_results)"
+            )
+            if report.failed:
+                lines = "\n".join(f"  {r.check_id}: {r.expected}; {r.observed}" for r in report.failed[:20])
+                raise BuildError(
+                    f"the gate is shut: nothing was published, {published_path()} stays as it was.\n{lines}"
+                )
+        if no_publish or not is_whole:
             click.echo("not published" + ("" if no_publish else " (a partial build)"))
             return
         from kpi_warehouse.publish import publish

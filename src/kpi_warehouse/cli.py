@@ -26,6 +26,11 @@ COMMANDS = {
     "release": ("kpi_warehouse.governance.change", "release_command", "Release an approved version."),
     "retire": ("kpi_warehouse.governance.change", "retire_command", "Retire a superseded version."),
     "smart": ("kpi_warehouse.governance.document", "smart_command", "Name the KPIs that are not yet SMART."),
+    "quality": (
+        "kpi_warehouse.quality.expectations",
+        "quality_command",
+        "Check a built warehouse against its expectations.",
+    ),
     "sync": ("kpi_warehouse.sync", "sync_command", "Bring written models in step with their declarations."),
 }
 
