@@ -20,12 +20,17 @@
     {%- if tz | trim | upper == "'UTC'" -%}{{ return(ts_local) }}{%- endif -%}
     {{ return(adapter.dispatch('to_utc', 'kpi_warehouse')(ts_local, tz)) }}
 {% endmacro %}
-{# DuckDB takes the last occurrence, so the offset of the day before is tried first. #}
+{# DuckDB takes the last occurrence: where the offset is not that of the day before, the older one is tried. #}
 {% macro default__to_utc(ts_local, tz) -%}
     {%- set last = "timezone('UTC', timezone(" ~ tz ~ ", " ~ ts_local ~ "))" -%}
     {%- set day_before = "(" ~ last ~ " - interval 1 day)" -%}
-    {%- set first = "(" ~ ts_local ~ " - (" ~ kpi_warehouse.to_local(day_before, tz) ~ " - " ~ day_before ~ "))" -%}
-    case when {{ kpi_warehouse.to_local(first, tz) }} = {{ ts_local }} then least({{ first }}, {{ last }}) else {{ last }} end
+    {%- set local_day_before = kpi_warehouse.to_local(day_before, tz) -%}
+    {%- set first = "(" ~ ts_local ~ " - (" ~ local_day_before ~ " - " ~ day_before ~ "))" -%}
+    case
+        when {{ local_day_before }} = {{ ts_local }} - interval 1 day then {{ last }}
+        when {{ kpi_warehouse.to_local(first, tz) }} = {{ ts_local }} then least({{ first }}, {{ last }})
+        else {{ last }}
+    end
 {%- endmacro %}
 {% macro spark__to_utc(ts_local, tz) %}to_utc_timestamp({{ ts_local }}, {{ tz }}){% endmacro %}
 
