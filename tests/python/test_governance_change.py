@@ -24,7 +24,7 @@ from kpi_warehouse.governance.change import (
 )
 from kpi_warehouse.governance.seeds import Dictionary, SeedFile
 from kpi_warehouse.governance.store import GovernanceError, open_store
-from kpi_warehouse.quality.frozen import broken
+from kpi_warehouse.quality.frozen import broken, checksum_file
 
 from .conftest import ROOT, Built, run_kpi
 
@@ -38,6 +38,9 @@ ROLES = ("kpi_owner", "data", "compliance")
 def root(tmp_path: Path) -> Path:
     """A folder with the dictionary of the project, to be changed."""
     shutil.copytree(ROOT / SEEDS, tmp_path / "project" / SEEDS)
+    for path, content in checksum_file(tmp_path / "project").items():
+        path.write_text(content, encoding="utf-8")
+    shutil.copytree(tmp_path / "project", tmp_path / "before")
     (tmp_path / "project" / "dbt_project.yml").write_text("name: copy\n")
     return tmp_path / "project"
 
@@ -47,8 +50,8 @@ def text(root: Path, name: str) -> list[str]:
 
 
 def diff(root: Path, name: str) -> list[str]:
-    """Added and removed lines of a seed file against the project's."""
-    lines = difflib.ndiff(text(ROOT, name), text(root, name))
+    """Added and removed lines of a seed file against what it was."""
+    lines = difflib.ndiff(text(root.parent / "before", name), text(root, name))
     return [line for line in lines if line[0] in "+-"]
 
 

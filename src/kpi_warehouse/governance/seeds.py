@@ -40,7 +40,8 @@ def _split_records(text: str) -> Iterator[str]:
         yield text[start:]
 
 
-def _line(cells: list[str]) -> str:
+def csv_line(cells: list[str]) -> str:
+    """A record as the seed files write it."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()
@@ -88,7 +89,7 @@ class SeedFile:
         for record in self._records:
             if parts and not parts[-1].endswith("\n"):
                 parts[-1] += "\n"
-            parts.append(record.raw or _line([record.cells[column] for column in self.header]))
+            parts.append(record.raw or csv_line([record.cells[column] for column in self.header]))
         return "".join(parts)
 
     def write(self) -> bool:
