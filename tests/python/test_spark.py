@@ -45,7 +45,22 @@ def test_engines_agree_row_by_row(spark_python: Path, raw: Path, tmp_path: Path)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("KPI_")}
     exported = tmp_path / "spark"
     spark = subprocess.run(
-        [str(spark_python), "-m", "kpi_warehouse.spark", "--raw-root", str(raw), "--root", str(tmp_path / "scratch"), "--export", str(exported), "--schemas", "kpis,staging", "--", "build", *selection],
+        [
+            str(spark_python),
+            "-m",
+            "kpi_warehouse.spark",
+            "--raw-root",
+            str(raw),
+            "--root",
+            str(tmp_path / "scratch"),
+            "--export",
+            str(exported),
+            "--schemas",
+            "kpis,staging",
+            "--",
+            "build",
+            *selection,
+        ],
         cwd=ROOT,
         env={
             **environment,
