@@ -57,7 +57,7 @@ checked as (
     select 'device_match' as check_name, line_id, production_date, outcome = 'matched' as holds
     from matches
     union all
-    select 'alarm_follow_up' as check_name, line_id, production_date, not (is_uncoded_stop or is_failure_without_order) as holds
+    select 'alarm_follow_up' as check_name, line_id, production_date, not is_uncoded_stop and not is_failure_without_order as holds
     from alarms
     union all
     select 'reinspection' as check_name, line_id, production_date, outcome = 'reinspected' as holds

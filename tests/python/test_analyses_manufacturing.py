@@ -20,18 +20,18 @@ def query(built: Built, sql: str) -> pd.DataFrame:
         return db.execute(sql).df()
 
 
-def run_analyses(built: Built) -> dict[str, pd.DataFrame]:
-    """Every compiled analysis and its rows."""
-    done = run_dbt("compile", "--select", "path:analyses/manufacturing", **built.environment)
+def run_analyses(built: Built, target: Path) -> dict[str, pd.DataFrame]:
+    """Every analysis, compiled into `target` (workers share the build), and its rows."""
+    settings = {**built.environment, "DBT_TARGET_PATH": str(target)}
+    done = run_dbt("compile", "--select", "path:analyses/manufacturing", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
-    target = Path(built.environment["DBT_TARGET_PATH"])
     compiled = target / "compiled" / "kpi_warehouse" / "analyses" / "manufacturing"
     return {name: query(built, (compiled / f"{name}.sql").read_text(encoding="utf-8")) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
-def analyses(demo: Built) -> dict[str, pd.DataFrame]:
-    return run_analyses(demo)
+def analyses(demo: Built, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
+    return run_analyses(demo, tmp_path_factory.mktemp("analyses"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -116,7 +116,7 @@ def oee_example() -> dict[str, list[dict]]:
 
 
 @pytest.fixture(scope="module")
-def marts(tmp_path_factory: pytest.TempPathFactory) -> Lander:
+def marts(lander: Lander) -> Lander:
     """The examples, landed as raw tables and built into the marts."""
     rings = [float(value) for value in PISTON_RINGS.split()]
     measurements: list[dict] = []
@@ -127,8 +127,6 @@ def marts(tmp_path_factory: pytest.TempPathFactory) -> Lander:
         measure(measurements, f"factors_{size:02d}", [constant_range(size, 10, 1.0)] * 3)
     # subgroups of 2 with range d2 * sqrt(2): a standard error of 1 (d2 of 2 is 2 / sqrt(pi) exactly)
     measure(measurements, "rules", [constant_range(2, z, 1.1283791670955126 * 2**0.5) for z, _ in MARKED])
-    lander = Lander(tmp_path_factory.mktemp("spc"))
-    lander.prepare()
     lander.clear()
     tables = oee_example()
     tables["measurements"] = measurements
