@@ -111,9 +111,8 @@ members as (
         turnaround_minutes,
         waiting_minutes
     from applications
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 tail as (

@@ -181,9 +181,8 @@ application_members as (
         {{ count_where('is_decided and has_development_sample') }} as decided_with_development
     from application_facts
     group by coalesce({{ dimension }}, 'unknown')
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 account_members as (
@@ -198,9 +197,8 @@ account_members as (
         {{ count_where('has_instalments') }} as accounts_with_instalments
     from accounts
     group by coalesce({{ dimension }}, 'unknown')
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 target_members as (
@@ -269,9 +267,8 @@ shares as (
         cast({{ cases }} as {{ type_bigint() }}) as cases,
         {{ safe_divide(fulfilled, cases) }} as observed
     from members
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 judged as (

@@ -122,9 +122,8 @@ blocked as (
         first_node
     from members
     where {{ obstacle }} = 1
-    {% if not loop.last %}union all
-    {% endif %}
-    {%- endfor %}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 ),
 
 nodes as (

@@ -132,8 +132,8 @@ valued as (
         end as volume,
         case months.kpi_id when 'cr_att_avg_minutes' then 60.0E0 else 0.001E0 end as step_size,
         case months.kpi_id
-            when 'cr_att_avg_minutes' then
-                decisions.decisions * (
+            when 'cr_att_avg_minutes'
+                then decisions.decisions * (
                     assumptions.conversion_gain_per_hour * assumptions.margin_per_loan
                     + assumptions.acquisition_saving_per_hour
                 )
