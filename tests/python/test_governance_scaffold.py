@@ -39,6 +39,7 @@ SHARE = Answers(
 
 
 def test_a_scaffolded_kpi_is_a_draft_with_its_files(project_copy: Path) -> None:
+    sync(project_copy)
     written = {path.relative_to(project_copy).as_posix() for path in new_kpi(project_copy, SHARE)}
     assert written == {
         "seeds/dictionary/metric_definitions_credit.csv",
@@ -99,8 +100,8 @@ def test_a_scaffolded_kpi_is_released_and_counts(
     warehouse = tmp_path / demo.warehouse.name
     shutil.copyfile(demo.warehouse, warehouse)
     # other KPIs and their checks only cost time here
-    for part in ("models/kpis", "models/marts", "tests/data"):
-        shutil.rmtree(project_copy / part)
+    for part in ("models/kpis", "models/marts", "tests/data", "analyses"):
+        shutil.rmtree(project_copy / part, ignore_errors=True)
     for path in (project_copy / "models/governance").glob("*"):
         if path.stem != "kpi_values":
             path.unlink()
