@@ -1,11 +1,13 @@
 {#
     Question    Does the average turnaround fall while the P90 stays high, and where does the long tail sit?
-    How to read One row per month, dimension and member. `is_long_tail`: the average fell on the month before (or meets its target) while the P90
-                misses its target of the month. `tail_ratio` is P90 over P50. The columns `tail_…` describe the decisions above the P90: the share of
-                their time in waiting for the customer and for third parties, in the queues before the nodes and in the nodes. `main_place` is
-                the single place that took most of it, `main_place_share` how much.
-    What to do  supplement: check documents before submission. third_party: call in parallel, degrade after a timeout. A queue or a node:
-                priorities and rosters there. Read it with supplement_reasons, external_waits and bottleneck_nodes.
+    How to read One row per month, dimension and member. `is_long_tail`: the average fell on the month before (or
+                meets its target) while the P90 misses its target of the month. `tail_ratio` is P90 over P50. The
+                columns `tail_…` describe the decisions above the P90: the share of their time in waiting for the
+                customer and for third parties, in the queues before the nodes and in the nodes. `main_place` is the
+                single place that took most of it, `main_place_share` how much.
+    What to do  supplement: check documents before submission. third_party: call in parallel, degrade after a timeout.
+                A queue or a node: priorities and rosters there. Read it with supplement_reasons, external_waits and
+                bottleneck_nodes.
 #}
 with
 
@@ -102,17 +104,18 @@ compared as (
 
 members as (
 
-    {% for dimension in ['all', 'channel', 'customer_type', 'product_line'] -%}
-    select
-        application_id,
-        {{ month_start('decided_local_at') }} as month_start,
-        '{{ dimension }}' as dimension,
-        {% if dimension == 'all' %}'all'{% else %}coalesce({{ dimension }}, 'unknown'){% endif %} as dimension_value,
-        turnaround_minutes,
-        waiting_minutes
-    from applications
-    {{ "union all" if not loop.last }}
+    {% for dimension in ['all', 'channel', 'customer_type', 'product_line'] %}
+        select
+            application_id,
+            {{ month_start('decided_local_at') }} as month_start,
+            '{{ dimension }}' as dimension,
+            {{ "'all'" if dimension == 'all' else "coalesce(" ~ dimension ~ ", 'unknown')" }} as dimension_value,
+            turnaround_minutes,
+            waiting_minutes
+        from applications
+        {{ "union all" if not loop.last }}
     {% endfor %}
+
 ),
 
 tail as (
@@ -204,10 +207,14 @@ places as (
     where own_places.minutes is not null
     group by tail.month_start, tail.dimension, tail.dimension_value, own_places.place, own_places.kind
     union all
-    select month_start, dimension, dimension_value, 'supplement' as place, 'external' as kind, supplement_minutes as minutes
+    select
+        month_start, dimension, dimension_value,
+        'supplement' as place, 'external' as kind, supplement_minutes as minutes
     from tail_totals
     union all
-    select month_start, dimension, dimension_value, 'third_party' as place, 'external' as kind, third_party_minutes as minutes
+    select
+        month_start, dimension, dimension_value,
+        'third_party' as place, 'external' as kind, third_party_minutes as minutes
     from tail_totals
 
 ),

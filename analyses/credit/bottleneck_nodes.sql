@@ -1,11 +1,12 @@
 {#
     Question    Which nodes hold the applications up? (The weekly round takes the three worst.)
-    How to read One row per week in which visits ended, and node, ranked by the minutes under our own control: in the node and in the queue before it.
-                `share_of_minutes` says how much of all such time the node takes, `minutes_over_sla` what would be gained if each visit kept
-                its SLA, `visits_per_application` above 1 means rework. `is_bottleneck`: among the first three of the week, and below the
-                target within SLA or with more than an even share of the minutes.
-    What to do  Queued for: capacity, rosters, queue priorities. Over the SLA: the work itself. Within the SLA and still first: the SLA or the
-                number of visits.
+    How to read One row per week in which visits ended, and node, ranked by the minutes under our own control: in the
+                node and in the queue before it. `share_of_minutes` says how much of all such time the node takes,
+                `minutes_over_sla` what would be gained if each visit kept its SLA, `visits_per_application` above 1
+                means rework. `is_bottleneck`: among the first three of the week, and below the target within SLA or
+                with more than an even share of the minutes.
+    What to do  Queued for: capacity, rosters, queue priorities. Over the SLA: the work itself. Within the SLA and
+                still first: the SLA or the number of visits.
 #}
 {%- set top = 3 %}
 with

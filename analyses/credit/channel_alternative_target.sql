@@ -1,11 +1,12 @@
 {#
     Question    Does a channel reach its 30+ target by the alternative: not above its own start less 20 %?
-    How to read One row per channel and month end from the programme's start on. The start (M0) is the channel's 30+ rate at the end of the month before the
-                var `programme_start`. `absolute_target` is the channel's own of kpi_targets, `alternative_target` = start x (1 - 20 %) (dictionary:
-                cr_rule_channel_target); either is enough (`is_met`). Without a start only the absolute one counts. The KPI targets in
-                kpi_scorecard are the absolute ones.
-    What to do  A channel that meets the alternative only: on its way, keep the quota. Neither: dynamic quota, pricing, temporary limit; suspend
-                sub-channels of high risk.
+    How to read One row per channel and month end from the programme's start on. The start (M0) is the channel's 30+
+                rate at the end of the month before the var `programme_start`. `absolute_target` is the channel's own
+                of kpi_targets, `alternative_target` = start x (1 - 20 %) (dictionary: cr_rule_channel_target); either
+                is enough (`is_met`). Without a start only the absolute one counts. The KPI targets in kpi_scorecard
+                are the absolute ones.
+    What to do  A channel that meets the alternative only: on its way, keep the quota. Neither: dynamic quota,
+                pricing, temporary limit; suspend sub-channels of high risk.
 #}
 with
 

@@ -1,10 +1,11 @@
 {#
     Question    How much of the turnaround is waiting outside our control, and for whom?
-    How to read One row per month of the decision, channel (and `all`) and cause: `supplement` (the customer), `third_party <node>` (who is asked from
-                there) and `any`, the union: causes may overlap, so they add up to `any` or more. `share_of_turnaround` of `any` is one minus the
-                controllable share; the target is at least 70 % controllable, at most 30 % external. `unanswered` requests ran to the decision.
-    What to do  supplement: guidance, OCR, forms. third_party with a high P90 or unanswered requests: a second supplier, a timeout with a
-                degraded path, an SLA with the partner.
+    How to read One row per month of the decision, channel (and `all`) and cause: `supplement` (the customer),
+                `third_party <node>` (who is asked from there) and `any`, the union: causes may overlap, so they add
+                up to `any` or more. `share_of_turnaround` of `any` is one minus the controllable share; the target is
+                at least 70 % controllable, at most 30 % external. `unanswered` requests ran to the decision.
+    What to do  supplement: guidance, OCR, forms. third_party with a high P90 or unanswered requests: a second
+                supplier, a timeout with a degraded path, an SLA with the partner.
 #}
 with
 
@@ -111,7 +112,8 @@ waited as (
         is_unanswered,
         {{ minutes_between('started_at', 'ended_at') }} as wait_minutes,
         case
-            when covered_until is null or covered_until <= started_at then {{ minutes_between('started_at', 'ended_at') }}
+            when covered_until is null or covered_until <= started_at
+                then {{ minutes_between('started_at', 'ended_at') }}
             when covered_until < ended_at then {{ minutes_between('covered_until', 'ended_at') }}
             else 0
         end as added_minutes

@@ -1,11 +1,12 @@
 {#
     Question    Do first-payment defaults and the roll rate announce a rise of 30+, in all and by channel?
-    How to read One row per month and channel (and `all`). FPD7 is read of the newest booking month whose windows are over at the month's end (the
-                booking month two before), the other signs of the month itself; `…_change` is against the month before. `signs` counts the leading
-                signs that got worse; `is_early_warning`: FPD7 and the roll rate both rose and 30+ did not, yet. `dpd30_in_1_month` to `_3_months`
-                show what came, as far as it is known.
-    What to do  Tighten pre-screening, device and channel lists first; raise D1 contact and early collections (test segments: SMS, call, push). If one
-                channel leads: quota, pricing, a temporary limit there.
+    How to read One row per month and channel (and `all`). FPD7 is read of the newest booking month whose windows are
+                over at the month's end (the booking month two before), the other signs of the month itself;
+                `…_change` is against the month before. `signs` counts the leading signs that got worse;
+                `is_early_warning`: FPD7 and the roll rate both rose and 30+ did not, yet. `dpd30_in_1_month` to
+                `_3_months` show what came, as far as it is known.
+    What to do  Tighten pre-screening, device and channel lists first; raise D1 contact and early collections (test
+                segments: SMS, call, push). If one channel leads: quota, pricing, a temporary limit there.
 #}
 with
 
@@ -17,7 +18,8 @@ kpi_values as (
         and dimension in ('all', 'channel')
         and is_final
         and kpi_id in (
-            'cr_dpd30_rate', 'cr_fpd7_rate', 'cr_dpd1_rate_7d', 'cr_roll_rate_1_29_to_30', 'cr_d1_contact_rate', 'cr_cure_rate_1_29'
+            'cr_dpd30_rate', 'cr_fpd7_rate', 'cr_dpd1_rate_7d', 'cr_roll_rate_1_29_to_30', 'cr_d1_contact_rate',
+            'cr_cure_rate_1_29'
         )
 
 ),
@@ -34,7 +36,8 @@ read as (
 
     select
         case
-            when kpi_values.period_grain = 'cohort_month' then {{ add_months('cast(kpi_values.period_start as date)', 2) }}
+            when kpi_values.period_grain = 'cohort_month'
+                then {{ add_months('cast(kpi_values.period_start as date)', 2) }}
             else cast(kpi_values.period_start as date)
         end as month_start,
         kpi_values.dimension_value as channel,
@@ -106,8 +109,10 @@ select
     d1_contact_change,
     cure,
     cure_change,
-    {% for sign in ['fpd7_change > 0', 'dpd1_7d_change > 0', 'roll_change > 0', 'd1_contact_change < 0', 'cure_change < 0'] -%}
-    coalesce({{ bool_to_int(sign) }}, 0){{ ' + ' if not loop.last }}
+    {% for sign in [
+        'fpd7_change > 0', 'dpd1_7d_change > 0', 'roll_change > 0', 'd1_contact_change < 0', 'cure_change < 0'
+    ] %}
+        coalesce({{ bool_to_int(sign) }}, 0){{ ' + ' if not loop.last }}
     {%- endfor %} as signs,
     coalesce(fpd7_change > 0 and roll_change > 0 and dpd30_change <= 0, false) as is_early_warning,
     dpd30_in_1_month,

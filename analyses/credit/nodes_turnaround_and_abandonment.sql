@@ -1,11 +1,13 @@
 {#
     Question    How long does each node take, and in which node do customers give up?
-    How to read One row per month and node. Turnaround: the visits that ended in the month (their own length, waiting outside our control apart). Abandonment: the
-                withdrawals of the month by the node in which the application stood (the newest node entered and not left, else the newest one
-                left; `(before the first node)` if none); `timeouts` are those later than the limit after the last event with no supplement open, the
-                numerator of the KPI. `abandon_rate` is per visit begun in the month in that node. Withdrawals count in the month in which they happen (the KPI
-                counts them by submission).
-    What to do  Long and abandoned: the first place for capacity and for a message to the customer; short and abandoned: read what the customer sees there.
+    How to read One row per month and node. Turnaround: the visits that ended in the month (their own length, waiting
+                outside our control apart). Abandonment: the withdrawals of the month by the node in which the
+                application stood (the newest node entered and not left, else the newest one left; `(before the first
+                node)` if none); `timeouts` are those later than the limit after the last event with no supplement
+                open, the numerator of the KPI. `abandon_rate` is per visit begun in the month in that node.
+                Withdrawals count in the month in which they happen (the KPI counts them by submission).
+    What to do  Long and abandoned: the first place for capacity and for a message to the customer; short and
+                abandoned: read what the customer sees there.
 #}
 with
 
@@ -125,7 +127,8 @@ select
     abandonment.p50_idle_minutes,
     {{ safe_divide('coalesce(abandonment.withdrawals, 0)', 'entered.entries') }} as abandon_rate,
     {{ safe_divide(
-        'coalesce(abandonment.timeouts, 0)', 'sum(coalesce(abandonment.timeouts, 0)) over (partition by keys.month_start)'
+        'coalesce(abandonment.timeouts, 0)',
+        'sum(coalesce(abandonment.timeouts, 0)) over (partition by keys.month_start)'
     ) }} as share_of_timeouts
 from keys
 left join ended on keys.month_start = ended.month_start and keys.node = ended.node

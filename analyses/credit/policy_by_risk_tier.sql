@@ -1,10 +1,12 @@
 {#
     Question    Are the stricter cutoffs and lower limits applied where the risk is, tier by tier?
-    How to read One row per month, policy, required action and risk tier (band of the application's newest score; `unscored` without one). The target is 98 %.
-                `expected_pd` shows that the tiers are in order; `approved_when_missed` are the approvals among the decisions that should
-                have been stricter and were not, `dpd30_when_missed` what became of their accounts so far (30+ or charged off at the newest reading).
-    What to do  A tier below 98 %: find the decisions (same joins, applied = false), the rule release or the override that let them pass; freeze that
-                path until it is repaired. Misses in the riskiest tiers weigh most.
+    How to read One row per month, policy, required action and risk tier (band of the application's newest score;
+                `unscored` without one). The target is 98 %. `expected_pd` shows that the tiers are in order;
+                `approved_when_missed` are the approvals among the decisions that should have been stricter and were
+                not, `dpd30_when_missed` what became of their accounts so far (30+ or charged off at the newest
+                reading).
+    What to do  A tier below 98 %: find the decisions (same joins, applied = false), the rule release or the override
+                that let them pass; freeze that path until it is repaired. Misses in the riskiest tiers weigh most.
 #}
 with
 
@@ -118,4 +120,6 @@ select
     measured.dpd30_when_missed
 from measured
 cross join targets
-order by measured.month_start, measured.policy_id, measured.required_action, measured.expected_pd desc nulls last, measured.risk_tier
+order by
+    measured.month_start, measured.policy_id, measured.required_action,
+    measured.expected_pd desc nulls last, measured.risk_tier

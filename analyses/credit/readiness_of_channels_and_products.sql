@@ -1,10 +1,11 @@
 {#
     Question    Is a new channel or product ready: are its data complete and its definitions in place?
-    How to read One row per channel or product line and check, members seen first most recently on top; `is_new` marks those within the days of the dictionary
-                (cr_rule_readiness, new_member_days). `observed` is a share of `cases` (a count for targets); null: no case yet. `is_ready` is
-                null while there is no case; a member is ready when no row of it reads false and none null.
-    What to do  Before the start: clear every false and null, set targets (with stricter temporary limits) and a board of its own. After it: a row that turns
-                false stops the roll-out.
+    How to read One row per channel or product line and check, members seen first most recently on top; `is_new` marks
+                those within the days of the dictionary (cr_rule_readiness, new_member_days). `observed` is a share of
+                `cases` (a count for targets); null: no case yet. `is_ready` is null while there is no case; a member
+                is ready when no row of it reads false and none null.
+    What to do  Before the start: clear every false and null, set targets (with stricter temporary limits) and a board
+                of its own. After it: a row that turns false stops the roll-out.
 #}
 with
 
@@ -68,9 +69,12 @@ parameters as (
 limits as (
 
     select
-        max(case when metric_id = 'cr_rule_readiness' and parameter = 'new_member_days' then value end) as new_member_days,
-        max(case when metric_id = 'cr_rule_data_quality' and parameter = 'completeness_min' then value end) as completeness_min,
-        max(case when metric_id = 'cr_rule_data_quality' and parameter = 'timeliness_min' then value end) as timeliness_min,
+        max(case when metric_id = 'cr_rule_readiness' and parameter = 'new_member_days' then value end)
+            as new_member_days,
+        max(case when metric_id = 'cr_rule_data_quality' and parameter = 'completeness_min' then value end)
+            as completeness_min,
+        max(case when metric_id = 'cr_rule_data_quality' and parameter = 'timeliness_min' then value end)
+            as timeliness_min,
         max(case when metric_id = 'cr_rule_data_quality' and parameter = 'timeliness_max_seconds' then value end)
             as timeliness_max_seconds
     from parameters
@@ -87,7 +91,8 @@ event_facts as (
         {{ count_where("events.event_name = 'submit'") }} > 0 as has_submit,
         {{ count_where("events.event_name in ('enter_node', 'leave_node')") }} > 0 as has_nodes,
         {{ count_where("events.event_name = 'final_decision'") }} as decisions,
-        {{ count_where("events.event_name = 'final_decision' and events.rule_version is not null") }} as versioned_decisions
+        {{ count_where("events.event_name = 'final_decision' and events.rule_version is not null") }}
+            as versioned_decisions
     from events
     cross join limits
     group by events.application_id
@@ -159,46 +164,48 @@ application_facts as (
 {% set dimensions = ['channel', 'product_line'] -%}
 application_members as (
 
-    {% for dimension in dimensions -%}
-    select
-        '{{ dimension }}' as dimension,
-        coalesce({{ dimension }}, 'unknown') as dimension_value,
-        min({{ date_of('submitted_local_at') }}) as first_date,
-        count(*) as applications,
-        {{ count_where('is_decided') }} as decided,
-        {{ count_where('has_submit') }} as with_submit,
-        {{ count_where('is_decided and has_nodes') }} as decided_with_nodes,
-        {{ count_where('has_fingerprint') }} as with_fingerprint,
-        {{ count_where('has_amount') }} as with_amount,
-        sum(events) as events,
-        sum(timely_events) as timely_events,
-        sum(decisions) as decisions,
-        sum(versioned_decisions) as versioned_decisions,
-        sum(visits) as visits,
-        sum(visits_with_sla) as visits_with_sla,
-        {{ count_where('is_decided and has_band') }} as decided_in_band,
-        {{ count_where('is_decided and has_expected_pd') }} as decided_with_pd,
-        {{ count_where('is_decided and has_development_sample') }} as decided_with_development
-    from application_facts
-    group by coalesce({{ dimension }}, 'unknown')
-    {{ "union all" if not loop.last }}
+    {% for dimension in dimensions %}
+        select
+            '{{ dimension }}' as dimension,
+            coalesce({{ dimension }}, 'unknown') as dimension_value,
+            min({{ date_of('submitted_local_at') }}) as first_date,
+            count(*) as applications,
+            {{ count_where('is_decided') }} as decided,
+            {{ count_where('has_submit') }} as with_submit,
+            {{ count_where('is_decided and has_nodes') }} as decided_with_nodes,
+            {{ count_where('has_fingerprint') }} as with_fingerprint,
+            {{ count_where('has_amount') }} as with_amount,
+            sum(events) as events,
+            sum(timely_events) as timely_events,
+            sum(decisions) as decisions,
+            sum(versioned_decisions) as versioned_decisions,
+            sum(visits) as visits,
+            sum(visits_with_sla) as visits_with_sla,
+            {{ count_where('is_decided and has_band') }} as decided_in_band,
+            {{ count_where('is_decided and has_expected_pd') }} as decided_with_pd,
+            {{ count_where('is_decided and has_development_sample') }} as decided_with_development
+        from application_facts
+        group by coalesce({{ dimension }}, 'unknown')
+        {{ "union all" if not loop.last }}
     {% endfor %}
+
 ),
 
 account_members as (
 
-    {% for dimension in dimensions -%}
-    select
-        '{{ dimension }}' as dimension,
-        coalesce({{ dimension }}, 'unknown') as dimension_value,
-        min(booked_date) as first_date,
-        count(*) as accounts,
-        count(application_id) as accounts_with_application,
-        {{ count_where('has_instalments') }} as accounts_with_instalments
-    from accounts
-    group by coalesce({{ dimension }}, 'unknown')
-    {{ "union all" if not loop.last }}
+    {% for dimension in dimensions %}
+        select
+            '{{ dimension }}' as dimension,
+            coalesce({{ dimension }}, 'unknown') as dimension_value,
+            min(booked_date) as first_date,
+            count(*) as accounts,
+            count(application_id) as accounts_with_application,
+            {{ count_where('has_instalments') }} as accounts_with_instalments
+        from accounts
+        group by coalesce({{ dimension }}, 'unknown')
+        {{ "union all" if not loop.last }}
     {% endfor %}
+
 ),
 
 target_members as (
@@ -242,7 +249,10 @@ members as (
 ),
 
 {% set checks = [
-    ('01 member is a known value', 'applications', "case when dimension_value <> 'unknown' then applications else 0 end"),
+    (
+        '01 member is a known value', 'applications',
+        "case when dimension_value <> 'unknown' then applications else 0 end"
+    ),
     ('02 submit event landed', 'applications', 'with_submit'),
     ('03 node events of decided applications', 'decided', 'decided_with_nodes'),
     ('04 process events in time', 'events', 'timely_events'),
@@ -258,17 +268,18 @@ members as (
 ] -%}
 shares as (
 
-    {% for name, cases, fulfilled in checks -%}
-    select
-        dimension,
-        dimension_value,
-        first_date,
-        '{{ name }}' as check_name,
-        cast({{ cases }} as {{ type_bigint() }}) as cases,
-        {{ safe_divide(fulfilled, cases) }} as observed
-    from members
-    {{ "union all" if not loop.last }}
+    {% for name, cases, fulfilled in checks %}
+        select
+            dimension,
+            dimension_value,
+            first_date,
+            '{{ name }}' as check_name,
+            cast({{ cases }} as {{ type_bigint() }}) as cases,
+            {{ safe_divide(fulfilled, cases) }} as observed
+        from members
+        {{ "union all" if not loop.last }}
     {% endfor %}
+
 ),
 
 judged as (

@@ -1,13 +1,15 @@
 {#
     Question    What did a new rule version do, as a canary or an A/B test beside the one before it, and in all?
-    How to read Rows by version (of the final decision) and comparison. `all decisions`: everything that the version decided, beside the version before it
-                (by first decision). `shared days`: two rows, new and old, over the days on which both decided, so that the season cancels; none where
-                the switch was made at once. `traffic_share` is the version's share of the decisions of both (a canary starts small).
-                `…_gap` is new less old and stands in the row of the new one; `approval_gap_z` is the gap in standard errors (beyond 2:
-                more than chance). Risk: first instalment unpaid after 7 days and 30+ at MOB3 of the accounts booked from these applications, among those
-                that are old enough (`fpd7_accounts`, `mob3_accounts`), with the mean expected PD, as a version may approve other people.
-    What to do  Widen a canary only if turnaround and straight-through processing gain, approval stays within 2 pp and outcomes of the same age are not
-                worse; put these numbers into the change record of the policy.
+    How to read Rows by version (of the final decision) and comparison. `all decisions`: everything that the version
+                decided, beside the version before it (by first decision). `shared days`: two rows, new and old, over
+                the days on which both decided, so that the season cancels; none where the switch was made at once.
+                `traffic_share` is the version's share of the decisions of both (a canary starts small). `…_gap` is
+                new less old and stands in the row of the new one; `approval_gap_z` is the gap in standard errors
+                (beyond 2: more than chance). Risk: first instalment unpaid after 7 days and 30+ at MOB3 of the
+                accounts booked from these applications, among those that are old enough (`fpd7_accounts`,
+                `mob3_accounts`), with the mean expected PD, as a version may approve other people.
+    What to do  Widen a canary only if turnaround and straight-through processing gain, approval stays within 2 pp and
+                outcomes of the same age are not worse; put these numbers into the change record of the policy.
 #}
 with
 

@@ -1,11 +1,13 @@
 {#
     Question    Do the expected PDs come true, band by band, in absolute and in relative terms?
-    How to read One row per model, vintage and band (and `all`): observed share of 30+ at MOB3, mean expected PD, their difference (`absolute_deviation`, in
-                fractions: 0.01 = 1 pp) and the difference over the expected PD (`relative_deviation`; the KPI). `standard_errors` is the
-                difference in standard errors of the observed share under the expected PD: a relative deviation of 40 % on twelve accounts is noise,
-                one of 25 % at four standard errors is not. Rows with `is_final` false are read before MOB3 and not judged.
-    What to do  Outside 20 % relative and beyond two standard errors: threshold review and recalibration; too many bads only in the low bands: cutoff; in
-                all bands: the level of the model or the economy.
+    How to read One row per model, vintage and band (and `all`): observed share of 30+ at MOB3, mean expected PD,
+                their difference (`absolute_deviation`, in fractions: 0.01 = 1 pp) and the difference over the
+                expected PD (`relative_deviation`; the KPI). `standard_errors` is the difference in standard errors of
+                the observed share under the expected PD: a relative deviation of 40 % on twelve accounts is noise,
+                one of 25 % at four standard errors is not. Rows with `is_final` false are read before MOB3 and not
+                judged.
+    What to do  Outside 20 % relative and beyond two standard errors: threshold review and recalibration; too many
+                bads only in the low bands: cutoff; in all bands: the level of the model or the economy.
 #}
 with
 

@@ -1,10 +1,11 @@
 {#
     Question    Has the population drifted away from the one that the model was built on, and in which bands?
-    How to read One row per model, month of scoring and band, safest first in the order of the lower bounds, with the model's PSI beside each part. Parts are never
-                negative; `psi_share` names the bands that make the PSI, `share_change` the direction. Under 0.10 calm, up to 0.25 watch, from
-                0.25 on (the alert) the threshold review starts. `is_empty` bands enter with the stand-in share of the dictionary.
-    What to do  PSI at 0.25 or more: threshold review, stability of the features, a canary of a new model; read score_calibration before
-                anything is moved.
+    How to read One row per model, month of scoring and band, safest first in the order of the lower bounds, with the
+                model's PSI beside each part. Parts are never negative; `psi_share` names the bands that make the PSI,
+                `share_change` the direction. Under 0.10 calm, up to 0.25 watch, from 0.25 on (the alert) the
+                threshold review starts. `is_empty` bands enter with the stand-in share of the dictionary.
+    What to do  PSI at 0.25 or more: threshold review, stability of the features, a canary of a new model; read
+                score_calibration before anything is moved.
 #}
 {%- set watch = 0.1 %}
 with

@@ -1,11 +1,13 @@
 {#
     Question    What keeps applications from going straight through, and what would the rate be without each obstacle?
-    How to read One row per month of the decision, channel (and `all`) and obstacle. `blocked` counts every application that met the obstacle, `blocked_only`
-                those that met no other one; `rate_without` is the straight-through rate if these went through. `approved_share` says how
-                many of these were approved in the end, `low_risk_share` how many had an expected PD no higher than the median of the applications
+    How to read One row per month of the decision, channel (and `all`) and obstacle. `blocked` counts every
+                application that met the obstacle, `blocked_only` those that met no other one; `rate_without` is the
+                straight-through rate if these went through. `approved_share` says how many of these were approved in
+                the end, `low_risk_share` how many had an expected PD no higher than the median of the applications
                 approved straight through. `first_node` is where a person most often came in first.
-    What to do  A human obstacle with a high share approved: thresholds too tight, good customers are stopped; try low-risk direct approval with
-                documents after. A supplement: completeness at submission. Several decisions: find who reopens.
+    What to do  A human obstacle with a high share approved: thresholds too tight, good customers are stopped; try
+                low-risk direct approval with documents after. A supplement: completeness at submission. Several
+                decisions: find who reopens.
 #}
 with
 
@@ -111,19 +113,20 @@ totals as (
 
 blocked as (
 
-    {% for obstacle in ['human_actor', 'supplement_request', 'several_decisions'] -%}
-    select
-        month_start,
-        channel_member,
-        '{{ obstacle }}' as obstacle,
-        human_actor + supplement_request + several_decisions = 1 as is_only,
-        is_approved,
-        expected_pd,
-        first_node
-    from members
-    where {{ obstacle }} = 1
-    {{ "union all" if not loop.last }}
+    {% for obstacle in ['human_actor', 'supplement_request', 'several_decisions'] %}
+        select
+            month_start,
+            channel_member,
+            '{{ obstacle }}' as obstacle,
+            human_actor + supplement_request + several_decisions = 1 as is_only,
+            is_approved,
+            expected_pd,
+            first_node
+        from members
+        where {{ obstacle }} = 1
+        {{ "union all" if not loop.last }}
     {% endfor %}
+
 ),
 
 nodes as (

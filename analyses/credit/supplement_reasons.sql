@@ -1,10 +1,11 @@
 {#
     Question    Which reasons make customers send documents again (top N), and what does each cost in waiting?
-    How to read One row per month of the request and reason, the most frequent first; reasons beyond the top N are added up as `(others)`.
-                `share` and `cumulative_share` are a Pareto chart of the requests; `open_requests` have no completion yet and are in no
-                percentile. `rate` is per application that was decided in the month.
-    What to do  Move the check of the first reasons before submission (OCR, examples, forms that fill themselves); look at a reason whose
-                P90 is over the target of the cycle even if it is rare.
+    How to read One row per month of the request and reason, the most frequent first; reasons beyond the top N are
+                added up as `(others)`. `share` and `cumulative_share` are a Pareto chart of the requests;
+                `open_requests` have no completion yet and are in no percentile. `rate` is per application that was
+                decided in the month.
+    What to do  Move the check of the first reasons before submission (OCR, examples, forms that fill themselves);
+                look at a reason whose P90 is over the target of the cycle even if it is rare.
 #}
 {%- set top = 5 %}
 with

@@ -1,14 +1,15 @@
 {#
-    Question    What is an hour of turnaround worth, what 0.1 pp of 30+, and what did this month's improvement bring (monthly ROI review)?
-    How to read One row per month and KPI. `unit_value` is the worth of one step: of an hour less of average turnaround on the month's decisions
-                  decisions x (conversion gain x margin + acquisition saving),
-                or of 0.1 pp less of 30+ on the accounts active at the month's end
-                  0.001 x active accounts x mean principal x exposure share x loss share.
-                `steps_on_previous` and `steps_on_baseline` are the hours (steps of 0.1 pp) gained against the month before and the baseline of the
-                targets, negative where it got worse; `value_…` is their worth. The assumptions are the seed `value_parameters`; they ship as
-                placeholders.
-    What to do  Put technology and risk resources where the next step is worth more than it costs; a gain in turnaround that the same month
-                loses in 30+ is no gain (`net_value_on_previous` of the month).
+    Question    What is an hour of turnaround worth, what 0.1 pp of 30+, and what did this month's improvement bring
+                (monthly ROI review)?
+    How to read One row per month and KPI. `unit_value` is the worth of one step. An hour less of average turnaround:
+                    decisions x (conversion gain x margin + acquisition saving);
+                0.1 pp less of 30+:
+                    0.001 x accounts active at the month's end x mean principal x exposure share x loss share.
+                `steps_on_previous` and `steps_on_baseline` are the hours (steps of 0.1 pp) gained against the month
+                before and the baseline of the targets, negative where it got worse; `value_…` is their worth. The
+                assumptions are the seed `value_parameters`; they ship as placeholders.
+    What to do  Put technology and risk resources where the next step is worth more than it costs; a gain in
+                turnaround that the same month loses in 30+ is no gain (`net_value_on_previous` of the month).
 #}
 with
 

@@ -1,9 +1,11 @@
 {#
     Question    How do the booking months age, and which way do accounts move between the buckets at month ends?
-    How to read Two parts in one list. `vintage`: booking month by MOB, share of its accounts at 30+ (or charged off). `migration`: month by bucket before
-                and after, share of the accounts that stood in the bucket before, and last month's share beside it. Rows not final are as of today.
-    What to do  A vintage curve above the ones before it at the same MOB: the newest change of policy or channel mix let worse customers in. A
-                share of 1–29 to 30–59 that grows: collections; of 30–59 to 60–89: hand-over to late collections and provisions.
+    How to read Two parts in one list. `vintage`: booking month by MOB, share of its accounts at 30+ (or charged off).
+                `migration`: month by bucket before and after, share of the accounts that stood in the bucket before,
+                and last month's share beside it. Rows not final are as of today.
+    What to do  A vintage curve above the ones before it at the same MOB: the newest change of policy or channel mix
+                let worse customers in. A share of 1–29 to 30–59 that grows: collections; of 30–59 to 60–89: hand-over
+                to late collections and provisions.
 #}
 with
 
