@@ -55,7 +55,10 @@ def test_other_grains_run(demo: Built, compiled: Callable[..., dict[str, str]]) 
     with duckdb.connect(str(demo.warehouse), read_only=True) as db:
         queries = compiled("--vars", "{analysis_grain: week}")
         for name in ("cvr_by_structure", "funnel_step_losses", "performance_of_sessions", "cvr_by_key_page_path"):
-            starts = {start.weekday() for (start,) in db.execute(f"select distinct period_start from ({queries[name]})").fetchall()}
+            starts = {
+                start.weekday()
+                for (start,) in db.execute(f"select distinct period_start from ({queries[name]})").fetchall()
+            }
             assert starts == {0}, name
 
 
