@@ -20,12 +20,17 @@
     {%- if tz | trim | upper == "'UTC'" -%}{{ return(ts_local) }}{%- endif -%}
     {{ return(adapter.dispatch('to_utc', 'kpi_warehouse')(ts_local, tz)) }}
 {% endmacro %}
-{# DuckDB takes the last occurrence, so the offset of the day before is tried first. #}
+{# DuckDB takes the last occurrence: where the offset is not that of the day before, the older one is tried. #}
 {% macro default__to_utc(ts_local, tz) -%}
     {%- set last = "timezone('UTC', timezone(" ~ tz ~ ", " ~ ts_local ~ "))" -%}
     {%- set day_before = "(" ~ last ~ " - interval 1 day)" -%}
-    {%- set first = "(" ~ ts_local ~ " - (" ~ kpi_warehouse.to_local(day_before, tz) ~ " - " ~ day_before ~ "))" -%}
-    case when {{ kpi_warehouse.to_local(first, tz) }} = {{ ts_local }} then least({{ first }}, {{ last }}) else {{ last }} end
+    {%- set local_day_before = kpi_warehouse.to_local(day_before, tz) -%}
+    {%- set first = "(" ~ ts_local ~ " - (" ~ local_day_before ~ " - " ~ day_before ~ "))" -%}
+    case
+        when {{ local_day_before }} = {{ ts_local }} - interval 1 day then {{ last }}
+        when {{ kpi_warehouse.to_local(first, tz) }} = {{ ts_local }} then least({{ first }}, {{ last }})
+        else {{ last }}
+    end
 {%- endmacro %}
 {% macro spark__to_utc(ts_local, tz) %}to_utc_timestamp({{ ts_local }}, {{ tz }}){% endmacro %}
 
@@ -37,7 +42,7 @@
 {# Microseconds since 1970 as a bigint. #}
 {% macro epoch_micros(ts) %}{{ return(adapter.dispatch('epoch_micros', 'kpi_warehouse')(ts)) }}{% endmacro %}
 {% macro default__epoch_micros(ts) %}epoch_us({{ ts }}){% endmacro %}
-{% macro spark__epoch_micros(ts) %}unix_micros({{ ts }}){% endmacro %}
+{% macro spark__epoch_micros(ts) %}unix_micros(cast({{ ts }} as timestamp)){% endmacro %}
 
 {% macro ts_from_micros(micros) %}{{ return(adapter.dispatch('ts_from_micros', 'kpi_warehouse')(micros)) }}{% endmacro %}
 {% macro default__ts_from_micros(micros) %}make_timestamp({{ micros }}){% endmacro %}
@@ -53,7 +58,7 @@
 
 {% macro add_seconds(ts, n) %}{{ return(adapter.dispatch('add_seconds', 'kpi_warehouse')(ts, n)) }}{% endmacro %}
 {% macro default__add_seconds(ts, n) %}({{ ts }} + to_microseconds(cast(round(({{ n }}) * 1E6) as bigint))){% endmacro %}
-{% macro spark__add_seconds(ts, n) %}timestamp_micros(unix_micros({{ ts }}) + cast(round(({{ n }}) * 1E6) as bigint)){% endmacro %}
+{% macro spark__add_seconds(ts, n) %}timestamp_micros(unix_micros(cast({{ ts }} as timestamp)) + cast(round(({{ n }}) * 1E6) as bigint)){% endmacro %}
 
 {# n days later: of a date (a date), or with kind='ts' of a timestamp (24 hours each, a timestamp). #}
 {% macro add_days(expr, n, kind='date') %}

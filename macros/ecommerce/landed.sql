@@ -5,10 +5,10 @@
 {% macro has_landed(landed, needs) -%}
     {%- for need in needs -%}
     {%- set parts = need.split('.') -%}
-    exists (
-        select 1 from {{ landed }}
+    (
+        select count(*) from {{ landed }}
         where {{ landed }}.has_rows and {{ landed }}.table_name = '{{ parts[0] }}'{% if parts | length > 1 %} and {{ landed }}.column_name = '{{ parts[1] }}'{% endif %}
-    )
+    ) > 0
     {%- if not loop.last %}
     and {% endif -%}
     {%- endfor -%}

@@ -224,6 +224,8 @@ singles as (
         judged._raw_row,
         1 as place_in_key
     from judged
+    -- a refused row may find its key here too and is kept all the same: a condition on one side alone would make
+    -- the join quadratic
     left join repeated_keys
         on {% for key in keys %}judged.{{ key }} is not distinct from repeated_keys.{{ key }}{{ "
         and " if not loop.last }}{% endfor %}

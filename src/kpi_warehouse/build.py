@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
+from kpi_warehouse.quality.frozen import broken
 from kpi_warehouse.sync import sync
 
 console = Console(stderr=False, highlight=False)
@@ -126,6 +127,15 @@ def close_dbt_connections() -> None:
     DuckDBConnectionManager.close_all_connections()
 
 
+def forget_results(warehouse: Path) -> None:
+    """Drops the check results of earlier builds: a failed check that is no more must not shut the gate for ever."""
+    import duckdb
+
+    if warehouse.exists():
+        with duckdb.connect(str(warehouse)) as db:
+            db.execute("drop table if exists marts.dq_results")
+
+
 @click.command("build")
 @click.option(
     "--as-of",
@@ -164,6 +174,8 @@ def build(
     horizon = parse_as_of(as_of)
     for path in sync(root).written:
         click.echo(f"written from its declaration: {path.relative_to(root)}")
+    if changed := broken(root):
+        raise BuildError("the dictionary breaks its own rules, nothing was built:\n  " + "\n  ".join(changed))
     # unit tests judge the SQL, not the data: they belong to `make test`
     arguments = ["build", "--exclude-resource-type", "unit_test"]
     if horizon:
@@ -178,6 +190,9 @@ def build(
     click.echo(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
     with locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
+        is_whole = not (selection or exclude or (target and target != "duckdb"))
+        if is_whole:
+            forget_results(warehouse)
         result = run_dbt(arguments, root)
         close_dbt_connections()
         if not result.success:
@@ -190,7 +205,20 @@ def build(
         click.echo(
             f"built {len(nodes) - tests} models and seeds, {tests} checks passed, {time.monotonic() - started:.0f} s"
         )
-        if no_publish or selection or exclude or (target and target != "duckdb"):
+        if is_whole:
+            from kpi_warehouse.quality.expectations import check
+
+            report = check(root, warehouse)
+            click.echo(
+                f"{len(report.results)} expectations in {report.seconds:.0f} s, "
+                f"{len(report.warned)} warnings (see dq_results)"
+            )
+            if report.failed:
+                lines = "\n".join(f"  {r.check_id}: {r.expected}; {r.observed}" for r in report.failed[:20])
+                raise BuildError(
+                    f"the gate is shut: nothing was published, {published_path()} stays as it was.\n{lines}"
+                )
+        if no_publish or not is_whole:
             click.echo("not published" + ("" if no_publish else " (a partial build)"))
             return
         from kpi_warehouse.publish import publish

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,11 +74,12 @@ class Publication:
         )
 
 
-def gate(db: duckdb.DuckDBPyConnection) -> None:
+def gate(db: duckdb.DuckDBPyConnection, catalog: str) -> None:
     """Refuses a warehouse that lacks its marts or holds a failed check.
 
     Args:
-        db: The warehouse, attached as `warehouse`.
+        db: A connection with the warehouse attached.
+        catalog: The name it is attached under.
 
     Raises:
         GateShut: With the failed checks and what to do.
@@ -85,32 +87,38 @@ def gate(db: duckdb.DuckDBPyConnection) -> None:
     tables = {
         name
         for (name,) in db.execute(
-            "select table_name from information_schema.tables "
-            "where table_catalog = 'warehouse' and table_schema = 'marts'"
+            "select table_name from information_schema.tables where table_catalog = ? and table_schema = 'marts'",
+            [catalog],
         ).fetchall()
     }
     missing = {"kpi_values", "kpi_scorecard", "kpi_alerts", "metric_dictionary", "dq_results"} - tables
     if missing:
         raise GateShut(f"the warehouse lacks {', '.join(sorted(missing))}: run `kpi build` without --select first")
     failed = db.execute(
-        'select check_id, domain, "table", observed from warehouse.marts.dq_results where not passed order by check_id'
+        f'select check_id, domain, "table", observed from "{catalog}".marts.dq_results '
+        "where not passed order by check_id"
     ).fetchall()
     if failed:
         lines = "\n".join(f"  {check} ({domain}.{table}): {observed}" for check, domain, table, observed in failed[:20])
         raise GateShut(f"{len(failed)} checks failed, nothing is published:\n{lines}")
 
 
-def _copy_marts(db: duckdb.DuckDBPyConnection) -> int:
-    names = [
-        name
-        for (name,) in db.execute(
-            "select table_name from information_schema.tables "
-            "where table_catalog = 'warehouse' and table_schema = 'marts' order by 1"
-        ).fetchall()
-    ]
+def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int:
+    """Copies schema `marts` of the warehouse into the fresh file; returns the number of tables and views.
+
+    A view stays a view: the tables it reads are copied under their own schema, and its text loses the catalog, so
+    that it works under whatever name a reader attaches the file.
+    """
+    names = db.execute(
+        "select table_name, table_type from information_schema.tables "
+        "where table_catalog = ? and table_schema = 'marts' order by 1",
+        [catalog],
+    ).fetchall()
+    db.execute(f"attach '{fresh}' as fresh")
     db.execute("create schema fresh.marts")
-    for name in names:
-        source = f'warehouse.marts."{name}"'
+    views = []
+    for name, kind in names:
+        source = f'"{catalog}".marts."{name}"'
         if name == "dq_quarantine":
             masks = ", ".join(f"'{column}': '***'" for column in PERSONAL_COLUMNS)
             db.execute(
@@ -124,9 +132,36 @@ def _copy_marts(db: duckdb.DuckDBPyConnection) -> int:
                      from json_each(raw_row::json) as entry)::varchar as raw_row
                 ) from {source}"""
             )
+        elif kind == "VIEW":
+            views.append(_free_view(db, catalog, name))
         else:
             db.execute(f'create table fresh.marts."{name}" as select * from {source}')
+    db.execute("detach fresh")
+    if views:
+        with duckdb.connect(str(fresh)) as alone:
+            for text in views:
+                alone.execute(text)
+    db.execute(f"attach '{fresh}' as fresh")
     return len(names)
+
+
+def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str:
+    """Text of a view of the marts without its catalog; copies what it reads into the fresh file."""
+    row = db.execute(
+        "select sql from duckdb_views() where database_name = ? and schema_name = 'marts' and view_name = ?",
+        [catalog, name],
+    ).fetchone()
+    assert row is not None
+    text = str(row[0])
+    reference = re.compile(rf'"?{re.escape(catalog)}"?\."?(\w+)"?\."?(\w+)"?')
+    for schema, table in sorted(set(reference.findall(text))):
+        if schema != "marts":
+            db.execute(f'create schema if not exists fresh."{schema}"')
+            db.execute(
+                f'create table if not exists fresh."{schema}"."{table}" as '
+                f'select * from "{catalog}"."{schema}"."{table}"'
+            )
+    return reference.sub(r'"\1"."\2"', text)
 
 
 def open_ledger(db: duckdb.DuckDBPyConnection, path: Path) -> None:
@@ -373,10 +408,11 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
     db = duckdb.connect()
     try:
         db.execute("set timezone = 'UTC'")
-        db.execute(f"attach '{warehouse}' as warehouse (read_only)")
-        gate(db)
-        db.execute(f"attach '{fresh}' as fresh")
-        tables = _copy_marts(db)
+        # under the name that dbt gave it: views of the warehouse name their catalog
+        catalog = warehouse.stem
+        db.execute(f"attach '{warehouse}' as \"{catalog}\" (read_only)")
+        gate(db, catalog)
+        tables = _copy_marts(db, catalog, fresh)
         open_ledger(db, ledger)
         _settle(db, target)
         db.execute(

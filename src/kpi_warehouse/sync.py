@@ -3,6 +3,7 @@
 * Staging: for each raw table of a `__sources.yml` a `base_` model (every raw row, judged), a `stg_` model (the
   accepted winners) and their documentation; per domain the landing audits over all its tables.
 * `kpi_values`: the union over all models in `models/kpis/`.
+* `released_checksums`: a checksum for every KPI version that is released and has none yet.
 
 Only models that carry the marker are written; a check mode reports what is out of step.
 """
@@ -17,6 +18,7 @@ import click
 import yaml
 
 from kpi_warehouse.project import project_root
+from kpi_warehouse.quality.frozen import broken, checksum_file
 
 MARKER = "-- Written by `kpi sync`; do not edit."
 YAML_MARKER = "# Written by `kpi sync`; do not edit."
@@ -237,6 +239,7 @@ def planned(root: Path) -> dict[Path, str]:
     values = root / "models" / "governance" / "kpi_values.sql"
     if values.exists():
         files[values] = _values_sql(root, values.read_text(encoding="utf-8"))
+    files.update(checksum_file(root))
     return files
 
 
@@ -294,5 +297,8 @@ def sync_command(check: bool) -> None:
     for path in outcome.written:
         click.echo(f"{'out of step' if check else 'written'}: {path.relative_to(project_root())}")
     click.echo(f"{len(outcome.written)} files {'out of step' if check else 'written'}, {outcome.unchanged} in step")
-    if check and outcome.written:
+    changed = broken(project_root())
+    for line in changed:
+        click.echo(line)
+    if changed or (check and outcome.written):
         raise SystemExit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
+
+from .support.lander import Lander
 
 ROOT = Path(__file__).resolve().parents[2]
 KPI = [sys.executable, "-m", "kpi_warehouse.cli"]
@@ -84,18 +88,55 @@ def build_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Built]:
     return build
 
 
+def once_per_suite(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], dict]) -> dict:
+    """What `make(folder)` returns (JSON), made once although several workers share the suite."""
+    base = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        base = base.parent
+    folder, result = base / f"shared-{name}", base / f"shared-{name}.json"
+    with FileLock(f"{result}.lock"):
+        if not result.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            result.write_text(json.dumps(make(folder)), encoding="utf-8")
+    return json.loads(result.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="session")
 def demo_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demonstration data, small."""
-    out = tmp_path_factory.mktemp("demo") / "raw"
-    run_kpi("demo", "--out", str(out), "--events", "20000")
-    return out
+
+    def make(folder: Path) -> dict:
+        run_kpi("demo", "--out", str(folder / "raw"), "--events", "20000")
+        return {"raw": str(folder / "raw")}
+
+    return Path(once_per_suite(tmp_path_factory, "demo-raw", make)["raw"])
 
 
 @pytest.fixture(scope="session")
-def demo(build_in: Callable[..., Built], demo_raw: Path) -> Built:
+def demo(tmp_path_factory: pytest.TempPathFactory, demo_raw: Path) -> Built:
     """A published build of the demonstration data."""
-    return build_in("demo-build", demo_raw)
+
+    def make(folder: Path) -> dict:
+        settings = {
+            "KPI_RAW_ROOT": str(demo_raw),
+            "KPI_WAREHOUSE": str(folder / "warehouse.duckdb"),
+            "KPI_PUBLISHED": str(folder / "published" / "kpi.duckdb"),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+        return {"settings": settings, "output": run_kpi("build", **settings).stdout}
+
+    made = once_per_suite(tmp_path_factory, "demo", make)
+    settings = made["settings"]
+    return Built(demo_raw, Path(settings["KPI_WAREHOUSE"]), Path(settings["KPI_PUBLISHED"]), made["output"], settings)
+
+
+@pytest.fixture(scope="session")
+def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
+    """Runs chosen models on small landed inputs; the project is parsed once for all tests."""
+    lander = Lander(tmp_path_factory.mktemp("lander"))
+    lander.prepare()
+    return lander
 
 
 @pytest.fixture
@@ -103,7 +144,11 @@ def project_copy(tmp_path: Path) -> Path:
     """A copy of the project (without environment and outputs) that a test may change."""
     target = tmp_path / "project"
     skipped = shutil.ignore_patterns(
-        ".git", ".venv*", "target*", "logs", "data", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
+        ".git", ".venv*", "target*", "logs", "published", "*.duckdb*", "__pycache__", "*.egg-info", ".*_cache"
     )
-    shutil.copytree(ROOT, target, ignore=skipped)
+    shutil.copytree(
+        ROOT,
+        target,
+        ignore=lambda folder, names: {*skipped(folder, names), *(["data"] if Path(folder) == ROOT else [])},
+    )
     return target

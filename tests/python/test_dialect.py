@@ -490,3 +490,61 @@ def test_scalars(table: Callable[[str], Rows]) -> None:
             None if a is None else True,
             None,
         ], k
+
+
+REGISTER = """
+import json, sys
+from pathlib import Path
+from kpi_warehouse.spark.register import read_tables, register_raw
+from kpi_warehouse.spark.session import spark_session
+work = Path(sys.argv[1])
+with spark_session(work / "spark") as session:
+    rows = register_raw(session, work / "raw", work / "stage")
+    types = {name: dict(session.table(name).dtypes) for name in rows}
+    frames = {name: frame.astype(object).where(frame.notna(), None) for name, frame in read_tables(session, "raw_credit").items()}
+    values = {name: frame.to_dict("records") for name, frame in frames.items()}
+(work / "found.json").write_text(json.dumps([rows, types, values], default=str))
+"""
+
+
+@pytest.mark.long
+def test_landed_files_become_spark_tables(tmp_path: Path) -> None:
+    python = spark_python()
+    for table, files in {
+        "scores": {
+            "a.csv": "\ufeffaccount_id,score\n001,7.5\n002,\n",
+            "b.csv": 'account_id,note\n003,"a, ""b"" 中文"\n',
+        },
+        "empty": {"a.csv": "account_id\n"},
+        "nothing": {"a.csv": "\ufeff"},
+        "none": {},
+    }.items():
+        folder = tmp_path / "raw" / "credit" / table
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    accounts = tmp_path / "raw" / "credit" / "accounts"
+    accounts.mkdir()
+    duckdb.sql(
+        f"""copy (select 1 as id, timestamp_ns '2024-05-06 07:08:09' as at_ns,
+            timestamptz '2024-05-06 07:08:09+02' as at_tz, time '07:08:09' as clock) to '{accounts / "a.parquet"}'"""
+    )
+    duckdb.sql(f"copy (select 2 as id, timestamp '2024-05-06 07:08:09.5' as at_ns) to '{accounts / 'b.parquet'}'")
+    done = subprocess.run(
+        [str(python), "-c", REGISTER, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    rows, types, values = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert rows == {"raw_credit.accounts": 2, "raw_credit.empty": 0, "raw_credit.scores": 3}
+    assert types["raw_credit.scores"] == {"account_id": "string", "score": "string", "note": "string"}
+    assert types["raw_credit.accounts"]["at_ns"].startswith("timestamp")
+    by_id = {row["account_id"]: row for row in values["scores"]}
+    assert by_id["001"] == {"account_id": "001", "score": "7.5", "note": None}
+    assert by_id["002"]["score"] is None
+    assert by_id["003"]["note"] == 'a, "b" 中文'
+    first, second = sorted(values["accounts"], key=lambda row: row["id"])
+    assert (first["at_ns"], first["at_tz"], first["clock"]) == (
+        "2024-05-06 07:08:09", "2024-05-06 05:08:09", "07:08:09",
+    )  # fmt: skip
+    assert (second["at_ns"], second["at_tz"]) == ("2024-05-06 07:08:09.500000", None)

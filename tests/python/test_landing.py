@@ -265,13 +265,6 @@ def _spelled(value: Any) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
-    lander = Lander(tmp_path_factory.mktemp("landing"))
-    lander.prepare()
-    return lander
-
-
-@pytest.fixture(scope="module")
 def landed(lander: Lander) -> Lander:
     """Every table with every kind of row, as text, read with `as_of`."""
     lander.clear()

@@ -96,6 +96,18 @@ def test_publishes_marts_and_names_red_kpis(tmp_path: Path, target: Path) -> Non
     ]
 
 
+def test_views_are_published_with_what_they_read(tmp_path: Path, target: Path) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")])
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute("create schema intermediate; create table intermediate.spells as select 7 as days")
+        db.execute("create view marts.fct_daily as select days * 2 as doubled from w.intermediate.spells")
+    publishing.publish(warehouse, target, now=NOON)
+    assert rows_of(target, "select doubled from marts.fct_daily") == [(14,)]
+    with duckdb.connect() as db:  # whatever name a reader gives the file
+        db.execute(f"attach '{target}' as another (read_only)")
+        assert db.execute("select doubled from another.marts.fct_daily").fetchall() == [(14,)]
+
+
 def test_an_earlier_red_month_is_not_reported(tmp_path: Path, target: Path) -> None:
     warehouse = make_warehouse(
         tmp_path / "w.duckdb", [("ec_cvr", 1, 4, 0.02, True, "red"), ("ec_cvr", 1, 5, 0.03, True, "green")]

@@ -32,7 +32,9 @@ low_stretches as (    -- the days of a spell within the bounds of an episode
         case
             when spells.snapshot_dpd is not null then spells.valid_from_date
             else greatest(
-                spells.valid_from_date, spells.arrears_from_date, {{ add_days('spells.due_date', 'parameters.dpd_min') }}
+                spells.valid_from_date,
+                spells.arrears_from_date,
+                {{ add_days('spells.due_date', 'parameters.dpd_min') }}
             )
         end as low_from_date
     from spells

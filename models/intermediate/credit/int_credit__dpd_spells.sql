@@ -35,7 +35,8 @@ parameters as (
 
     select
         cast(max(value) filter (where metric_id = 'cr_rule_dpd' and parameter = 'grace_days') as int) as grace_days,
-        cast(max(value) filter (where metric_id = 'cr_rule_snapshots' and parameter = 'max_age_days') as int) as max_age_days
+        cast(max(value) filter (where metric_id = 'cr_rule_snapshots' and parameter = 'max_age_days') as int)
+            as max_age_days
     from {{ ref('stg_dictionary__parameters') }}
 
 ),

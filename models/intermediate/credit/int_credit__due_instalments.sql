@@ -28,8 +28,10 @@ horizon as (
 parameters as (
 
     select
-        cast(max(value) filter (where metric_id = 'cr_rule_dpd' and parameter = 'coverage_tolerance') as {{ type_money() }})
-            as coverage_tolerance,
+        cast(
+            max(value) filter (where metric_id = 'cr_rule_dpd' and parameter = 'coverage_tolerance')
+            as {{ type_money() }}
+        ) as coverage_tolerance,
         cast(max(value) filter (where metric_id = 'cr_d1_contact_rate' and parameter = 'days_after_due') as int) - 1
             as d1_days,
         {%- for kpi in ['cr_dpd1_rate_7d', 'cr_dpd1_rate_14d', 'cr_fpd7_rate', 'cr_fpd30_rate'] %}
@@ -88,7 +90,8 @@ select
     falling_due.customer_type,
     falling_due.product_line,
     {%- for window in ['d1', 'dpd1_rate_7d', 'dpd1_rate_14d', 'fpd7_rate', 'fpd30_rate'] %}
-    {{ add_days('falling_due.due_date', 'parameters.' ~ window ~ '_days') }} < horizon.as_of_date as is_over_{{ window }},
+    {{ add_days('falling_due.due_date', 'parameters.' ~ window ~ '_days') }} < horizon.as_of_date
+        as is_over_{{ window }},
     {{ add_days('falling_due.due_date', 'parameters.' ~ window ~ '_days') }} < horizon.as_of_date
     and coalesce(paid.paid_{{ window }}, 0) < falling_due.due_so_far - parameters.coverage_tolerance
         as is_unpaid_{{ window }}{{ "," if not loop.last }}

@@ -52,7 +52,9 @@ calibration as (
         cohort_month,
         dimension,
         dimension_value,
-        {{ safe_divide("avg(case when is_bad then 1.0E0 else 0.0E0 end) - avg(expected_pd)", 'avg(expected_pd)') }} as value,
+        {{ safe_divide(
+            'avg(case when is_bad then 1.0E0 else 0.0E0 end) - avg(expected_pd)', 'avg(expected_pd)'
+        ) }} as value,
         count(*) as sample_size,
         {{ all_true('is_matured') }} as is_matured
     from sliced

@@ -153,7 +153,10 @@ published as (
             when kpi_id in ('cr_active_accounts', 'cr_disputed_accounts') then numerator
             else {{ safe_divide('numerator', 'denominator') }}
         end as value,
-        case when kpi_id in ('cr_active_accounts', 'cr_disputed_accounts') then numerator else denominator end as sample_size,
+        case
+            when kpi_id in ('cr_active_accounts', 'cr_disputed_accounts') then numerator
+            else denominator
+        end as sample_size,
         true as is_matured
     from measured
 

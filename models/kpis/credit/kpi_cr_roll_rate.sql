@@ -59,7 +59,8 @@ rolled as (
         accounts.channel,
         accounts.customer_type,
         count(*) as accounts,
-        count(*) filter (where month_ends.state = 'charged_off' or month_ends.dpd >= starting.dpd_min) as rolled_accounts
+        count(*) filter (where month_ends.state = 'charged_off' or month_ends.dpd >= starting.dpd_min)
+            as rolled_accounts
     from starting
     inner join month_ends
         on starting.account_id = month_ends.account_id and starting.month_start = month_ends.month_start

@@ -28,7 +28,9 @@ days as (
         spells.is_disputed,
         spells.is_fraud
     from spells
-    cross join lateral {{ date_series('spells.valid_from_date', add_days('spells.valid_to_date', -1), 'day_date') }} as days
+    cross join lateral {{ date_series(
+        'spells.valid_from_date', add_days('spells.valid_to_date', -1), 'day_date'
+    ) }} as days
 
 )
 

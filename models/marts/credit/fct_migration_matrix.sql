@@ -75,7 +75,8 @@ select
     moves.undisputed_accounts,
     {{ safe_divide(
         'moves.accounts',
-        'sum(moves.accounts) over (partition by moves.month_start, moves.from_bucket, moves.channel, moves.customer_type)'
+        'sum(moves.accounts) over ('
+        ~ 'partition by moves.month_start, moves.from_bucket, moves.channel, moves.customer_type)'
     ) }} as share_of_from_bucket,
     cast({{ add_days('moves.state_date', 1) }} as {{ type_ts() }}) <= horizon.as_of as is_final
 from moves

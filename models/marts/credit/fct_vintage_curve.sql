@@ -63,8 +63,9 @@ select
         sum(aged.principal) filter (where aged.state = 'charged_off' or aged.dpd >= parameters.dpd_min)
         as {{ type_double() }}
     ) as dpd30_principal,
-    {{ safe_divide("count(*) filter (where aged.state = 'charged_off' or aged.dpd >= parameters.dpd_min)", 'count(*)') }}
-        as dpd30_rate,
+    {{ safe_divide(
+        "count(*) filter (where aged.state = 'charged_off' or aged.dpd >= parameters.dpd_min)", 'count(*)'
+    ) }} as dpd30_rate,
     cast({{ add_days('aged.state_date', 1) }} as {{ type_ts() }}) <= horizon.as_of as is_final
 from aged
 cross join parameters

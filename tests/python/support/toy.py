@@ -47,7 +47,7 @@ MODELS = {
         'open' as state, cast(null as timestamp) as first_fired_at_run, cast(null as timestamp) as resolved_at_run,
         is_final, as_of
         from {{ ref('kpi_values') }} where false""",
-    "metric_dictionary": "select kpi_id from {{ ref('kpi_values') }}",
+    "metric_dictionary": "select kpi_id, version, 'sum' as kpi_kind from {{ ref('kpi_values') }}",
     "dq_results": """select 'toy' as check_id, 'ecommerce' as domain, 'orders' as "table", 'toy' as kind, '0' as expected,
         '0' as observed, {{ env_var('TOY_CHECK', 'true') }} as passed, cast(0 as bigint) as failed_rows,
         cast(null as timestamp) as as_of""",

@@ -1,0 +1,1 @@
+"""Quality: frozen definitions, and expectations on what was built."""

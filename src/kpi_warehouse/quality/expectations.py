@@ -1,0 +1,662 @@
+"""Expectations on a built warehouse: suites as code, run by Great Expectations as SQL inside DuckDB.
+
+Three checkpoints follow the layers: `raw` (every raw row as it was judged), `staging` (the accepted rows) and `marts`
+(what is published). The suites of raw and staging follow from the input contract; what the contract cannot say
+(orphans, sources that must agree, durations, published numbers) is listed here. Tables without rows are passed over.
+
+A failed check of severity `error` shuts the gate; one of severity `warn` is told and published.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import duckdb
+import yaml
+
+from kpi_warehouse.project import project_root, warehouse_path
+
+if TYPE_CHECKING:
+    from great_expectations.data_context import AbstractDataContext
+
+ERROR, WARN = "error", "warn"
+#: Shares of raw rows that may be refused, doubled, unreadable or outside an enumeration before it is told.
+MAX_REFUSED, MAX_DOUBLED, MAX_UNREAD, MAX_UNKNOWN = 0.05, 0.10, 0.01, 0.05
+#: A source is stale whose newest row lies further before the data horizon than this and than three times its longest
+#: pause.
+STALE_AFTER_HOURS = 48
+#: Daily volume against its own history: days of the baseline, days tested, robust z-score that is told.
+BASELINE_DAYS, TESTED_DAYS, MAX_ROBUST_Z = 28, 7, 8
+
+#: Child column -> parent column; rows without their parent are kept and told.
+ORPHANS = {
+    "ecommerce": {
+        "order_items.order_id": "orders.order_id",
+        "refunds.order_id": "orders.order_id",
+        "deliveries.order_id": "orders.order_id",
+        "payment_attempts.order_id": "orders.order_id",
+        "order_items.sku_id": "products.sku_id",
+        "inventory_snapshots.sku_id": "products.sku_id",
+        "campaign_audience.campaign_id": "campaigns.campaign_id",
+        "messages.campaign_id": "campaigns.campaign_id",
+        "orders.campaign_id": "campaigns.campaign_id",
+        "service_tickets.order_id": "orders.order_id",
+    },
+    "manufacturing": {
+        "unit_operations.work_order_id": "work_orders.work_order_id",
+        "first_article_inspections.work_order_id": "work_orders.work_order_id",
+        "inspections.unit_id": "unit_operations.unit_id",
+        "rework_orders.unit_id": "unit_operations.unit_id",
+        "scrap_reports.unit_id": "unit_operations.unit_id",
+        "scans.unit_id": "unit_operations.unit_id",
+        "machine_states.machine_id": "machines.machine_id",
+        "counter_readings.machine_id": "machines.machine_id",
+        "changeovers.machine_id": "machines.machine_id",
+        "maintenance_orders.machine_id": "machines.machine_id",
+        "work_orders.line_id": "shift_calendar.line_id",
+    },
+    "credit": {
+        "application_events.application_id": "applications.application_id",
+        "scores.application_id": "applications.application_id",
+        "policy_decisions.application_id": "applications.application_id",
+        "accounts.application_id": "applications.application_id",
+        "instalments.account_id": "accounts.account_id",
+        "repayments.account_id": "accounts.account_id",
+        "dpd_snapshots.account_id": "accounts.account_id",
+        "fraud_flags.account_id": "accounts.account_id",
+        "collection_contacts.account_id": "accounts.account_id",
+        "promises_to_pay.account_id": "accounts.account_id",
+    },
+}
+#: Columns of staging that count or last and so are never negative.
+NEVER_NEGATIVE = (
+    "latency_ms", "quantity", "planned_qty", "total_count", "daily_capacity", "expected_count", "days_past_due",
+    "seconds_per_piece", "standard_minutes", "sla_ms", "key_fields_expected", "key_fields_present",
+)  # fmt: skip
+#: Columns of marts with their least and greatest value.
+RANGES: dict[str, dict[str, tuple[float | None, float | None]]] = {
+    "fct_applications": {
+        "turnaround_minutes": (0, None),
+        "waiting_minutes": (0, None),
+        "controllable_minutes": (0, None),
+    },
+    "fct_node_visits": {"visit_minutes": (0, None), "waiting_minutes": (0, None)},
+    "fct_sessions": {"duration_seconds": (0, None), "events": (1, None)},
+    "fct_stops": {"stop_seconds": (0, None), "seconds_in_ppt": (0, None)},
+    "fct_attribution": {"credit": (-1e-9, 1 + 1e-9)},
+    "fct_cohort_retention": {"retention_rate": (0, 1), "day_no": (0, None)},
+    "fct_vintage_curve": {"dpd30_rate": (0, 1)},
+    "fct_oee": {"ppt_seconds": (0, None), "run_seconds_v1": (0, None), "availability_v1": (0, 1), "quality": (0, 1)},
+}
+GRAINS = {
+    "kpi_values": ["kpi_id", "version", "period_grain", "period_start", "dimension", "dimension_value"],
+    "kpi_scorecard": ["kpi_id", "period_grain", "period_start", "dimension", "dimension_value"],
+    "metric_dictionary": ["kpi_id", "version"],
+    "fct_orders": ["order_id"],
+    "fct_sessions": ["session_id"],
+    "fct_applications": ["application_id"],
+    "dim_persons": ["person_id"],
+}
+#: Conditions that no row of a mart fulfils: check -> (mart, kind, severity, expected, condition).
+FORBIDDEN = {
+    "period_order": ("kpi_values", "order", ERROR, "period_start before period_end", "period_end <= period_start"),
+    "not_in_the_future": ("kpi_values", "order", ERROR, "no period that starts after as_of", "period_start > as_of"),
+    "finite": ("kpi_values", "validity", ERROR, "finite numbers", "isnan(value) or isinf(value) or isinf(numerator)"),
+    "no_value_over_nothing": ("kpi_values", "validity", ERROR, "null over 0", "denominator = 0 and value is not null"),
+    "final_is_over": ("kpi_values", "validity", ERROR, "final rows of ended periods",
+        "is_final and period_end > as_of and domain <> 'manufacturing'"),
+    "paid_after_created": ("fct_orders", "order", WARN, "orders paid after they were created", "paid_at < created_at"),
+    "session_order": ("fct_sessions", "order", ERROR, "sessions end after they start",
+        "ended_local_at < started_local_at"),
+    "downtime_inside_planned_time": ("fct_oee", "reconciliation", ERROR, "downtime within planned time",
+        "downtime_seconds_v1 > ppt_seconds + 1e-6"),
+}  # fmt: skip
+#: Sources that must agree: check -> (domain, tables needed, expected, query of the rows that tell of a difference).
+AGREEMENTS = {
+    "purchases_have_their_event": (
+        "ecommerce",
+        ("orders", "events"),
+        "at least 95 % of paid orders of the period of events have a purchase event",
+        """select count(*) as paid_orders, count(seen.order_id) as with_event
+        from {batch} as orders
+        cross join (
+            select min(event_at) as first_at, max(event_at) as last_at from staging.stg_ecommerce__events
+        ) as span
+        left join (select distinct order_id from staging.stg_ecommerce__events where event_name = 'purchase') as seen
+            on orders.order_id = seen.order_id
+        where orders.paid_at between span.first_at and span.last_at
+        having count(seen.order_id) < 0.95 * count(*)""",
+    ),
+    "purchases_have_their_order": (
+        "ecommerce",
+        ("events", "orders"),
+        "at least 95 % of purchase events name a landed order",
+        """select count(*) as purchases, count(orders.order_id) as with_order
+        from {batch} as events
+        left join staging.stg_ecommerce__orders as orders on events.order_id = orders.order_id
+        where events.event_name = 'purchase' having count(orders.order_id) < 0.95 * count(*)""",
+    ),
+    "payments_have_their_order_paid": (
+        "ecommerce",
+        ("payment_attempts", "orders"),
+        "at least 95 % of successful payments belong to a paid order",
+        """select count(*) as payments, count(orders.paid_at) as of_paid_orders
+        from {batch} as attempts
+        left join staging.stg_ecommerce__orders as orders on attempts.order_id = orders.order_id
+        where attempts.succeeded and attempts.order_id is not null having count(orders.paid_at) < 0.95 * count(*)""",
+    ),
+    "stops_are_coded": (
+        "manufacturing",
+        ("machine_states",),
+        "at least 80 % of stops carry a reason",
+        """select count(*) as stops, count(reason_code) as coded from {batch} as states
+        where state = 'stopped' having count(reason_code) < 0.8 * count(*)""",
+    ),
+    "booked_loans_have_their_account": (
+        "credit",
+        ("application_events", "accounts"),
+        "at least 95 % of booked loans have an account",
+        """select count(*) as booked, count(accounts.application_id) as with_account
+        from (select distinct application_id from {batch} as rows_
+            where event_name = 'loan_booked') as events
+        left join (select distinct application_id from staging.stg_credit__accounts) as accounts
+            on events.application_id = accounts.application_id
+        having count(accounts.application_id) < 0.95 * count(*)""",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation.
+
+    Attributes:
+        check_id: Stable name.
+        kind: What it looks at: uniqueness, completeness, enumeration, order, duration, orphans, freshness, volume, …
+        expected: In words.
+        severity: `error` shuts the gate, `warn` is told.
+        type: Name of the Great Expectations class.
+        arguments: Its arguments.
+    """
+
+    check_id: str
+    kind: str
+    expected: str
+    severity: str
+    type: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The checks of one relation, in one checkpoint."""
+
+    layer: str
+    domain: str
+    table: str
+    relation: str
+    checks: list[Check]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found; `passed` is true for a warning too, as it does not shut the gate."""
+
+    check_id: str
+    domain: str
+    table: str
+    kind: str
+    severity: str
+    expected: str
+    observed: str
+    met: bool
+    failed_rows: int
+
+    @property
+    def passed(self) -> bool:
+        """False where the gate must stay shut."""
+        return self.met or self.severity == WARN
+
+
+@dataclass
+class Report:
+    """Results of all checkpoints and how long they took."""
+
+    results: list[Result] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> list[Result]:
+        """Checks that shut the gate."""
+        return [result for result in self.results if not result.passed]
+
+    @property
+    def warned(self) -> list[Result]:
+        """Checks not met that do not shut it."""
+        return [result for result in self.results if result.passed and not result.met]
+
+
+def _meta(item: Mapping[str, Any]) -> dict[str, Any]:
+    return dict((item.get("config") or {}).get("meta") or {})
+
+
+def contract(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Domain and declaration of every raw table."""
+    for path in sorted((root / "models" / "staging").glob("*/_*__sources.yml")):
+        source = yaml.safe_load(path.read_text(encoding="utf-8"))["sources"][0]
+        for table in source["tables"]:
+            yield source["name"], table
+
+
+class _Checks(list[Check]):
+    """Checks of one relation, named after it."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__()
+        self.place = place
+
+    def expect(self, name: str, kind: str, expected: str, severity: str, type_: str, **arguments: Any) -> None:
+        self.append(Check(f"expectation.{self.place}.{name}", kind, expected, severity, type_, arguments))
+
+    def no_rows(self, name: str, kind: str, expected: str, severity: str, query: str) -> None:
+        # the batch is a subquery with a name of its own, and takes no other
+        query = query.replace("{batch}", "(select * from {batch})")
+        self.expect(name, kind, expected, severity, "UnexpectedRowsExpectation", unexpected_rows_query=query)
+
+
+def _unique(checks: _Checks, name: str, expected: str, keys: list[str]) -> None:
+    if len(keys) == 1:
+        checks.expect(name, "uniqueness", expected, ERROR, "ExpectColumnValuesToBeUnique", column=keys[0])
+    else:
+        type_ = "ExpectCompoundColumnsToBeUnique"
+        checks.expect(name, "uniqueness", expected, ERROR, type_, column_list=keys, ignore_row_if="never")
+
+
+def raw_suite(domain: str, table: dict[str, Any]) -> Suite:
+    """Raw rows: refused, doubled, unread; how fresh the table is and how much of it arrived."""
+    name = table["name"]
+    checks = _Checks(f"raw.{domain}.{name}")
+    for column, kind, share, text in (
+        ("_reject_reason", "completeness", MAX_REFUSED, "refused"),
+        ("_unparsed_columns", "validity", MAX_UNREAD, "with unreadable values"),
+    ):
+        checks.expect(
+            f"few_{column.strip('_')}", kind, f"at most {share:.0%} of rows {text}", WARN,
+            "ExpectColumnValuesToBeNull", column=column, mostly=1 - share,
+        )  # fmt: skip
+    checks.expect(
+        "few_duplicates", "uniqueness", f"at most {MAX_DOUBLED:.0%} of rows doubled", WARN,
+        "ExpectColumnValuesToBeInSet", column="_is_duplicate", value_set=[False], mostly=1 - MAX_DOUBLED,
+    )  # fmt: skip
+    if own_time := _meta(table).get("own_time"):
+        checks.no_rows(
+            "fresh", "freshness", f"newest row within {STALE_AFTER_HOURS} h of as_of, or within its usual pauses", WARN,
+            f"""with pauses as (
+                select {own_time} as at, {own_time} - lag({own_time}) over (order by {own_time}) as pause
+                from {{batch}} as rows_ where _reject_reason is null
+            )
+            select max(pauses.at) as newest_at, max(horizon.as_of_utc) as as_of_utc
+            from pauses cross join intermediate.int_{domain}__as_of as horizon
+            having max(horizon.as_of_utc) - max(pauses.at)
+                > greatest(interval {STALE_AFTER_HOURS} hour, 3 * coalesce(max(pauses.pause), interval 0 hour))""",
+        )  # fmt: skip
+        checks.no_rows(
+            "usual_volume", "volume", f"daily rows of the last {TESTED_DAYS} closed days as before", WARN,
+            _volume(domain, own_time),
+        )  # fmt: skip
+    return Suite("raw", domain, name, f"staging.base_{domain}__{name}", checks)
+
+
+def _volume(domain: str, own_time: str) -> str:
+    """Closed days whose rows lie far from the median of the days before them (their own is not among these)."""
+    return f"""
+    with daily as (
+        select cast({own_time} as date) as day, count(*) as n
+        from {{batch}} as rows_
+        where _reject_reason is null
+        group by 1
+    ),
+    days as (
+        select cast(unnest(generate_series(min(day), max(day), interval 1 day)) as date) as day from daily
+    ),
+    counted as (select days.day, coalesce(daily.n, 0) as n from days left join daily on days.day = daily.day),
+    based as (
+        select day, n, median(n) over history as middle, mad(n) over history as spread, count(*) over history as length
+        from counted
+        window history as (order by day rows between {BASELINE_DAYS} preceding and 1 preceding)
+    )
+    select based.day, based.n, based.middle
+    from based cross join intermediate.int_{domain}__as_of as horizon
+    where based.day < cast(horizon.as_of_utc as date)
+        and based.day >= cast(horizon.as_of_utc as date) - {TESTED_DAYS}
+        and based.length >= {BASELINE_DAYS // 2} and based.middle >= 20
+        and abs(based.n - based.middle) / greatest(1.4826 * based.spread, 0.1 * based.middle, 1) > {MAX_ROBUST_Z}"""
+
+
+def staging_suite(domain: str, table: dict[str, Any], filled: set[str]) -> Suite:
+    """Accepted rows: key, required columns, enumerations, order of times, signs, orphans."""
+    name = table["name"]
+    checks = _Checks(f"staging.{domain}.{name}")
+    columns = {column["name"]: column for column in table["columns"]}
+    keys = [column for column, declared in columns.items() if _meta(declared).get("is_key")]
+    _unique(checks, "key", "one row per key", keys)
+    for column, declared in columns.items():
+        if _meta(declared).get("is_required"):
+            checks.expect(
+                f"{column}.present", "completeness", "never null", ERROR, "ExpectColumnValuesToNotBeNull", column=column
+            )
+        if accepted := _meta(declared).get("accepted"):
+            checks.expect(
+                f"{column}.member", "enumeration", "a member or unknown", ERROR,
+                "ExpectColumnValuesToBeInSet", column=column, value_set=[*accepted, "unknown"],
+            )  # fmt: skip
+            checks.expect(
+                f"{column}.known", "enumeration", f"at most {MAX_UNKNOWN:.0%} unknown", WARN,
+                "ExpectColumnValuesToNotBeInSet", column=column, value_set=["unknown"], mostly=1 - MAX_UNKNOWN,
+            )  # fmt: skip
+        if column in NEVER_NEGATIVE:
+            checks.expect(
+                f"{column}.sign",
+                "duration",
+                "never negative",
+                WARN,
+                "ExpectColumnValuesToBeBetween",
+                column=column,
+                min_value=0,
+            )
+    for start, end in _meta(table).get("spans") or []:
+        if columns[start]["data_type"] == columns[end]["data_type"]:
+            checks.expect(
+                f"{start}.{end}", "order", f"{end} not before {start}", ERROR,
+                "ExpectColumnPairValuesAToBeGreaterThanB", column_A=end, column_B=start, or_equal=True,
+                ignore_row_if="either_value_is_missing",
+            )  # fmt: skip
+    for child, parent in ORPHANS[domain].items():
+        (child_table, child_column), (parent_table, parent_column) = child.split("."), parent.split(".")
+        if child_table == name and f"{domain}.{parent_table}" in filled:
+            checks.no_rows(
+                f"{child_column}.has_{parent_table}", "orphans", f"{child_column} is landed in {parent_table}", WARN,
+                f"""select {child_column} from {{batch}} as child where {child_column} is not null and not exists (
+                select 1 from staging.stg_{domain}__{parent_table} as parent
+                where parent.{parent_column} = child.{child_column})""",
+            )  # fmt: skip
+    for check, (of_domain, tables, expected, query) in AGREEMENTS.items():
+        if of_domain == domain and tables[0] == name and all(f"{domain}.{needed}" in filled for needed in tables):
+            checks.no_rows(check, "comparison", expected, WARN, query)
+    return Suite("staging", domain, name, f"staging.stg_{domain}__{name}", checks)
+
+
+def marts_suites(marts: Mapping[str, int]) -> Iterator[Suite]:
+    """Published tables: grain, ranges, order, and numbers that fit each other. marts: rows by table."""
+    for name, rows in marts.items():
+        checks = _Checks(f"marts.{name}")
+        if keys := GRAINS.get(name):
+            _unique(checks, "grain", "one row per " + ", ".join(keys), keys)
+        for column, (least, greatest) in RANGES.get(name, {}).items():
+            checks.expect(
+                f"{column}.range", "duration" if greatest is None else "validity",
+                f"{column} from {least} to {greatest or 'any'}", ERROR,
+                "ExpectColumnValuesToBeBetween", column=column, min_value=least, max_value=greatest,
+            )  # fmt: skip
+        for check, (mart, kind, severity, expected, condition) in FORBIDDEN.items():
+            if mart == name:
+                checks.no_rows(check, kind, expected, severity, f"select * from {{batch}} as rows_ where {condition}")
+        if name == "kpi_values" and "metric_dictionary" in marts:
+            checks.no_rows(
+                "ratio_is_its_parts", "validity", "a ratio is its numerator over its denominator", ERROR,
+                """select rows_.* from {batch} as rows_ inner join marts.metric_dictionary as dictionary
+                    on rows_.kpi_id = dictionary.kpi_id and rows_.version = dictionary.version
+                where dictionary.kpi_kind = 'ratio' and rows_.denominator <> 0
+                    and abs(rows_.value - rows_.numerator / rows_.denominator)
+                        > 1e-9 * greatest(1, abs(rows_.value))""",
+            )  # fmt: skip
+        if checks and rows:
+            yield Suite("marts", _domain_of(name), name, f"marts.{name}", checks)
+
+
+def _domain_of(mart: str) -> str:
+    domains = {
+        "ecommerce": ("fct_orders", "fct_sessions", "fct_attribution", "fct_cohort_retention", "dim_persons"),
+        "manufacturing": ("fct_oee", "fct_stops"),
+        "credit": ("fct_applications", "fct_node_visits", "fct_vintage_curve"),
+    }
+    return next((domain for domain, names in domains.items() if mart in names), "governance")
+
+
+def suites(root: Path, warehouse: Path) -> list[Suite]:
+    """The suites of a warehouse, for relations that are there and hold rows."""
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        there = {
+            f"{schema}.{name}"
+            for schema, name in db.execute("select table_schema, table_name from information_schema.tables").fetchall()
+        }
+
+        def rows(relation: str) -> int:
+            found = db.execute(f"select count(*) from {relation}").fetchone() if relation in there else None
+            return int(found[0]) if found else 0
+
+        tables = [
+            (domain, table)
+            for domain, table in contract(root)
+            if rows(f"staging.base_{domain}__{table['name']}") and f"intermediate.int_{domain}__as_of" in there
+        ]
+        filled = {f"{domain}.{t['name']}" for domain, t in tables if rows(f"staging.stg_{domain}__{t['name']}")}
+        marts = {
+            name: rows(f"marts.{name}") for name in sorted({*GRAINS, *RANGES, *(f[0] for f in FORBIDDEN.values())})
+        }
+    found = [raw_suite(domain, table) for domain, table in tables]
+    found += [staging_suite(domain, t, filled) for domain, t in tables if f"{domain}.{t['name']}" in filled]
+    found += marts_suites({name: count for name, count in marts.items() if count})
+    return found
+
+
+def _context(docs: Path | None) -> AbstractDataContext:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="great_expectations")
+    warnings.filterwarnings("ignore", module="duckdb_engine")
+    try:
+        import great_expectations as gx
+        from duckdb_engine import Dialect
+    except ImportError as error:
+        raise click.ClickException(f"{error.name} is missing: install the project with its extra `quality`") from None
+    # DuckDB has no transaction to end on a connection that only reads
+    for name in ("do_begin", "do_commit", "do_rollback"):
+        setattr(Dialect, name, lambda self, connection: None)
+    context: AbstractDataContext = (
+        gx.get_context(mode="file", project_root_dir=str(docs)) if docs else gx.get_context(mode="ephemeral")
+    )
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    return context
+
+
+def run(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
+    """Runs every checkpoint on a warehouse; writes nothing into it.
+
+    Great Expectations keeps its connections to the file for as long as the process lives: see `check`.
+
+    Args:
+        root: The project folder.
+        warehouse: The DuckDB file that a build wrote.
+        docs: Folder for the Data Docs; None: none are built.
+
+    Returns:
+        One result per check.
+    """
+    started = time.monotonic()
+    planned = suites(root, warehouse)
+    report = Report()
+    with tempfile.TemporaryDirectory() as scratch:
+        context = _context(Path(scratch) if docs else None)
+        import great_expectations as gx
+
+        source = context.data_sources.add_or_update_sql(
+            "warehouse",
+            connection_string=f"duckdb:///{warehouse.resolve()}",
+            create_temp_table=False,
+            kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
+        )
+        for layer in ("raw", "staging", "marts"):
+            definitions = [_definition(context, source, suite) for suite in planned if suite.layer == layer]
+            if not definitions:
+                continue
+            checkpoint = context.checkpoints.add_or_update(
+                gx.Checkpoint(
+                    name=layer,
+                    validation_definitions=definitions,
+                    result_format={"result_format": "BASIC", "partial_unexpected_count": 0},
+                )
+            )
+            for outcome in checkpoint.run().run_results.values():
+                report.results.extend(_result(item) for item in outcome.results)
+        if docs:
+            _write_docs(context, Path(scratch), docs)
+    report.seconds = time.monotonic() - started
+    return report
+
+
+def _definition(context: AbstractDataContext, source: Any, suite: Suite) -> Any:
+    import great_expectations as gx
+    from great_expectations import expectations
+
+    name = f"{suite.layer}.{suite.domain}.{suite.table}"
+    asset = source.add_query_asset(name, query=f"select * from {suite.relation}")
+    batch = asset.add_batch_definition_whole_table("all")
+    built = [
+        getattr(expectations, check.type)(
+            **check.arguments,
+            severity="critical" if check.severity == ERROR else "warning",
+            meta={
+                "check_id": check.check_id, "domain": suite.domain, "table": suite.table, "kind": check.kind,
+                "severity": check.severity, "expected": check.expected,
+            },
+        )
+        for check in suite.checks
+    ]  # fmt: skip
+    expected = context.suites.add_or_update(gx.ExpectationSuite(name=name, expectations=built))
+    return context.validation_definitions.add_or_update(gx.ValidationDefinition(name=name, data=batch, suite=expected))
+
+
+def _result(item: Any) -> Result:
+    meta = item.expectation_config.meta
+    found = item.result or {}
+    failed = int(found.get("unexpected_count") or 0)
+    if item.expectation_config.type == "unexpected_rows_expectation":
+        failed = int(found.get("observed_value") or 0)
+    raised = [
+        info["exception_message"]
+        for info in (item.exception_info or {}).values()
+        if isinstance(info, dict) and info.get("raised_exception")
+    ]
+    observed = f"could not be checked: {raised[0][:300]}" if raised else f"{failed} rows differ"
+    prefix = "" if item.success else f"{meta['severity']}, "
+    return Result(
+        meta["check_id"], meta["domain"], meta["table"], meta["kind"], ERROR if raised else meta["severity"],
+        meta["expected"], prefix + observed, bool(item.success), failed,
+    )  # fmt: skip
+
+
+def _write_docs(context: AbstractDataContext, scratch: Path, docs: Path) -> None:
+    import shutil
+
+    context.build_data_docs()
+    shutil.copytree(scratch / "gx" / "uncommitted" / "data_docs" / "local_site", docs, dirs_exist_ok=True)
+
+
+def record(warehouse: Path, results: Sequence[Result]) -> None:
+    """Puts the results into `marts.dq_results` in place of those of an earlier run.
+
+    Args:
+        warehouse: The DuckDB file; no other connection may hold it.
+        results: One per check.
+    """
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute(
+            """create table if not exists marts.dq_results (check_id varchar, domain varchar, "table" varchar,
+            kind varchar, expected varchar, observed varchar, passed boolean, failed_rows bigint, as_of timestamp)"""
+        )
+        horizons = dict(
+            db.execute("select domain, max(as_of) from marts.kpi_values group by domain").fetchall()
+            if db.execute("select 1 from information_schema.tables where table_name = 'kpi_values'").fetchall()
+            else []
+        )
+        db.execute("begin")
+        db.execute("delete from marts.dq_results where check_id like 'expectation.%'")
+        if results:
+            db.executemany(
+                "insert into marts.dq_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    [
+                        *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.passed, r.failed_rows),
+                        horizons.get(r.domain),
+                    ]
+                    for r in results
+                ],
+            )
+        db.execute("commit")
+
+
+def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
+    """Runs the expectations in a process of its own and records them in the warehouse.
+
+    Raises:
+        click.ClickException: They could not be run.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        answer = Path(scratch) / "results.json"
+        command = [
+            sys.executable,
+            "-m",
+            __name__,
+            str(root),
+            str(warehouse),
+            str(answer),
+            *([str(docs)] if docs else []),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise click.ClickException("the expectations could not be run: " + "\n".join(done.stderr.splitlines()[-3:]))
+        found = json.loads(answer.read_text(encoding="utf-8"))
+    report = Report([Result(**row) for row in found["results"]], found["seconds"])
+    record(warehouse, report.results)
+    return report
+
+
+@click.command("quality")
+@click.option("--docs", type=click.Path(file_okay=False, path_type=Path), help="Build the Data Docs into this folder.")
+def quality_command(docs: Path | None) -> None:
+    """Check the built warehouse (KPI_WAREHOUSE) against its expectations.
+
+    Exit code 1 where a check of severity error is not met.
+    """
+    warehouse = warehouse_path()
+    if not warehouse.exists():
+        raise click.ClickException(f"{warehouse} does not exist: run `kpi build` first, or set KPI_WAREHOUSE")
+    report = check(project_root(), warehouse, docs)
+    for result in [*report.failed, *report.warned]:
+        click.echo(f"{result.severity:5} {result.check_id}: {result.expected}; {result.observed}")
+    click.echo(
+        f"{len(report.results)} expectations in {report.seconds:.1f} s: "
+        f"{len(report.failed)} errors, {len(report.warned)} warnings"
+    )
+    if docs:
+        click.echo(f"Data Docs: {docs / 'index.html'}")
+    if report.failed:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    _found = run(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)
+    Path(sys.argv[3]).write_text(json.dumps(asdict(_found)), encoding="utf-8")
