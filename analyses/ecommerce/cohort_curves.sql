@@ -80,9 +80,8 @@ select
     compared.retention_rate - target_days.target_value as gap_to_target
 from compared
 left join target_days
-    on
-        compared.cohort_date = target_days.cohort_date
-        and compared.dimension = target_days.dimension
-        and compared.dimension_value = target_days.dimension_value
-        and compared.day_no = target_days.day_no
+    on compared.cohort_date = target_days.cohort_date
+    and compared.dimension = target_days.dimension
+    and compared.dimension_value = target_days.dimension_value
+    and compared.day_no = target_days.day_no
 order by compared.dimension, compared.dimension_value, compared.cohort_date desc, compared.day_no

@@ -63,19 +63,17 @@ select
     effects.change as cvr_change
 from effects
 left join {{ ref('kpi_values') }} as present
-    on
-        present.kpi_id = 'ec_cvr'
-        and effects.version = present.version
-        and present.period_grain = '{{ var("analysis_grain", "month") }}'
-        and effects.period_start = present.period_start
-        and effects.split_by = present.dimension
-        and effects.member = present.dimension_value
+    on present.kpi_id = 'ec_cvr'
+    and effects.version = present.version
+    and present.period_grain = '{{ var("analysis_grain", "month") }}'
+    and effects.period_start = present.period_start
+    and effects.split_by = present.dimension
+    and effects.member = present.dimension_value
 left join {{ ref('kpi_values') }} as past
-    on
-        past.kpi_id = 'ec_cvr'
-        and effects.version = past.version
-        and past.period_grain = '{{ var("analysis_grain", "month") }}'
-        and effects.previous_period_start = past.period_start
-        and effects.split_by = past.dimension
-        and effects.member = past.dimension_value
+    on past.kpi_id = 'ec_cvr'
+    and effects.version = past.version
+    and past.period_grain = '{{ var("analysis_grain", "month") }}'
+    and effects.previous_period_start = past.period_start
+    and effects.split_by = past.dimension
+    and effects.member = past.dimension_value
 order by effects.split_by, abs(effects.mix_effect + effects.rate_effect) desc, effects.member

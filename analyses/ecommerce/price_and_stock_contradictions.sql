@@ -65,10 +65,9 @@ article_days as (
     from articles
     inner join views on articles.sku_id = views.sku_id
     left join contradictions
-        on
-            articles.sku_id = contradictions.sku_id
-            and articles.attribute = contradictions.attribute
-            and views.event_date = contradictions.event_date
+        on articles.sku_id = contradictions.sku_id
+        and articles.attribute = contradictions.attribute
+        and views.event_date = contradictions.event_date
     left join sales on views.sku_id = sales.sku_id and views.event_date = sales.paid_date
 
 ),

@@ -52,8 +52,7 @@ select
     costs.is_final
 from costs
 left join latest
-    on
-        costs.cohort_month = latest.cohort_month
-        and costs.dimension = latest.dimension
-        and costs.dimension_value = latest.dimension_value
+    on costs.cohort_month = latest.cohort_month
+    and costs.dimension = latest.dimension
+    and costs.dimension_value = latest.dimension_value
 order by costs.dimension, costs.dimension_value, costs.cohort_month desc

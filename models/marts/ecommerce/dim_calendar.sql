@@ -83,9 +83,8 @@ promotions as (
         {{ string_agg('coalesce(campaigns.name, campaigns.campaign_id)', ', ', 'campaigns.starts_at, campaigns.campaign_id') }} as promotions
     from days
     inner join campaigns
-        on
-            {{ to_local('campaigns.starts_at', "'" ~ var('business_timezone') ~ "'") }} < {{ add_days("cast(days.calendar_date as " ~ type_ts() ~ ")", 1, 'ts') }}
-            and {{ to_local('campaigns.ends_at', "'" ~ var('business_timezone') ~ "'") }} > cast(days.calendar_date as {{ type_ts() }})
+        on {{ to_local('campaigns.starts_at', "'" ~ var('business_timezone') ~ "'") }} < {{ add_days("cast(days.calendar_date as " ~ type_ts() ~ ")", 1, 'ts') }}
+        and {{ to_local('campaigns.ends_at', "'" ~ var('business_timezone') ~ "'") }} > cast(days.calendar_date as {{ type_ts() }})
     group by days.calendar_date
 
 ),

@@ -86,10 +86,9 @@ returns as (
     from spending
     cross join models
     left join earnings
-        on
-            spending.month_date = earnings.month_date
-            and spending.channel = earnings.channel
-            and models.model = earnings.model
+        on spending.month_date = earnings.month_date
+        and spending.channel = earnings.channel
+        and models.model = earnings.model
 
 )
 

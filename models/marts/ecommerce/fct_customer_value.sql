@@ -47,8 +47,7 @@ monthly as (
 sliced as (
 
     {% for dimension in ['all'] + dimensions -%}
-    {%- set member = "'all'" if dimension == 'all' else dimension -%}
-    select cohort_month, '{{ dimension }}' as dimension, {{ member }} as dimension_value, month_no, orders, orders_with_cost, gmv, net_revenue, margin
+    select cohort_month, '{{ dimension }}' as dimension, {{ "'all'" if dimension == 'all' else dimension }} as dimension_value, month_no, orders, orders_with_cost, gmv, net_revenue, margin
     from monthly
     {{ "union all" if not loop.last }}
     {% endfor %}
@@ -75,8 +74,7 @@ summed as (
 sliced_buyers as (
 
     {% for dimension in ['all'] + dimensions -%}
-    {%- set member = "'all'" if dimension == 'all' else dimension -%}
-    select cohort_month, '{{ dimension }}' as dimension, {{ member }} as dimension_value, acquisition_cost
+    select cohort_month, '{{ dimension }}' as dimension, {{ "'all'" if dimension == 'all' else dimension }} as dimension_value, acquisition_cost
     from buyers
     {{ "union all" if not loop.last }}
     {% endfor %}
@@ -131,11 +129,10 @@ cumulated as (
         sum(summed.margin) over life as margin_to_date
     from ages
     left join summed
-        on
-            ages.cohort_month = summed.cohort_month
-            and ages.dimension = summed.dimension
-            and ages.dimension_value = summed.dimension_value
-            and ages.month_no = summed.month_no
+        on ages.cohort_month = summed.cohort_month
+        and ages.dimension = summed.dimension
+        and ages.dimension_value = summed.dimension_value
+        and ages.month_no = summed.month_no
     window life as (
         partition by ages.cohort_month, ages.dimension, ages.dimension_value
         order by ages.month_no

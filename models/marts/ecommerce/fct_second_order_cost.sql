@@ -16,8 +16,7 @@ horizon as (
 sliced as (
 
     {% for dimension in ['all'] + dimensions -%}
-    {%- set member = "'all'" if dimension == 'all' else dimension -%}
-    select cohort_month, '{{ dimension }}' as dimension, {{ member }} as dimension_value, is_second_in_window, acquisition_cost, retention_cost, second_discount_amount, second_paid_amount, is_final
+    select cohort_month, '{{ dimension }}' as dimension, {{ "'all'" if dimension == 'all' else dimension }} as dimension_value, is_second_in_window, acquisition_cost, retention_cost, second_discount_amount, second_paid_amount, is_final
     from buyers
     {{ "union all" if not loop.last }}
     {% endfor %}

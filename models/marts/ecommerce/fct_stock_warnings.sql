@@ -195,10 +195,9 @@ demand as (          -- pieces a day over the days before the warning, as far as
     cross join parameters
     cross join sales_start
     left join sales
-        on
-            warnings.sku_id = sales.sku_id
-            and sales.paid_date < warnings.stock_date
-            and sales.paid_date >= {{ add_days('warnings.stock_date', '-parameters.demand_days') }}
+        on warnings.sku_id = sales.sku_id
+        and sales.paid_date < warnings.stock_date
+        and sales.paid_date >= {{ add_days('warnings.stock_date', '-parameters.demand_days') }}
     group by warnings.sku_id, warnings.stock_date
 
 ),
