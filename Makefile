@@ -6,7 +6,7 @@ RAW ?= $(or $(KPI_RAW_ROOT),data/raw)
 DEMO_EVENTS ?= 200000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo build test test-long lint lint-sql clean
+.PHONY: help install install-spark demo build test test-long lint lint-sql clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -44,8 +44,13 @@ lint: install  ## ruff, mypy, written files in step, SQL conventions
 lint-sql: install  ## sqlfluff on all models
 	$(BIN)/sqlfluff lint models tests/data analyses --processes 2
 
+install-spark:  ## Create the Spark environment in .venv-spark (Java 17 or newer is needed)
+	test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.in
+	.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+
 test: install  ## Lint, Python tests, dbt unit and data tests, conformance (under 15 minutes)
-	$(MAKE) lint
+	$(MAKE) lint lint-sql
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes

@@ -224,9 +224,10 @@ singles as (
         judged._raw_row,
         1 as place_in_key
     from judged
+    -- a refused row may find its key here too and is kept all the same: a condition on one side alone would make
+    -- the join quadratic
     left join repeated_keys
-        on judged._reject_reason is null
-        and {% for key in keys %}judged.{{ key }} is not distinct from repeated_keys.{{ key }}{{ "
+        on {% for key in keys %}judged.{{ key }} is not distinct from repeated_keys.{{ key }}{{ "
         and " if not loop.last }}{% endfor %}
     where judged._reject_reason is not null or repeated_keys.{{ (columns | selectattr('is_key') | selectattr('is_required') | map(attribute='name') | list)[0] }} is null
 

@@ -9,10 +9,23 @@ import click
 #: Subcommands by name: the module and the click command in it. Imported only when called, so that
 #: `kpi --help` stays quick.
 COMMANDS = {
+    "ack": ("kpi_warehouse.governance.alerts", "ack_command", "Acknowledge an alert."),
+    "alerts": ("kpi_warehouse.governance.alerts", "alerts_command", "List the open alerts."),
+    "approve": ("kpi_warehouse.governance.change", "approve_command", "Record an approval of a proposed version."),
     "build": ("kpi_warehouse.build", "build", "Build the warehouse, check it and publish it."),
     "demo": ("kpi_warehouse.demo.command", "demo", "Write the demonstration data."),
+    "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),
+    "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
+    "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
+    "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
+    "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),
+    "propose": ("kpi_warehouse.governance.change", "propose_command", "Propose a new version of a KPI."),
     "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),
+    "published": ("kpi_warehouse.governance.history", "published_command", "Reproduce what was published."),
+    "release": ("kpi_warehouse.governance.change", "release_command", "Release an approved version."),
+    "retire": ("kpi_warehouse.governance.change", "retire_command", "Retire a superseded version."),
+    "smart": ("kpi_warehouse.governance.document", "smart_command", "Name the KPIs that are not yet SMART."),
     "quality": (
         "kpi_warehouse.quality.expectations",
         "quality_command",

@@ -90,7 +90,9 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
     seeds = project_copy / "seeds/dictionary"
 
     (folder / "kpi_cr_large_applications.sql").write_text(SQL)
-    values = yaml.safe_load((project_copy / "models/governance/kpi_values.yml").read_text(encoding="utf-8"))["models"][0]
+    values = yaml.safe_load((project_copy / "models/governance/kpi_values.yml").read_text(encoding="utf-8"))["models"][
+        0
+    ]
     model = {
         "name": "kpi_cr_large_applications",
         "description": "Share of applications for a large amount. Grain: KPI, version, period and slice.",
@@ -109,8 +111,14 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
     )  # fmt: skip
     append(
         seeds / "metric_parameters_credit.csv",
-        {"metric_id": KPI, "version": "1", "parameter": "least_amount", "value": "1000", "unit": "currency",
-         "description_en": "Least amount of a large application."},
+        {
+            "metric_id": KPI,
+            "version": "1",
+            "parameter": "least_amount",
+            "value": "1000",
+            "unit": "currency",
+            "description_en": "Least amount of a large application.",
+        },
     )
     approval = {"kpi_id": KPI, "version": "1", "approver": "head@example.com", "approved_on": "2026-01-01"}
     append(

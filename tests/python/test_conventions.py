@@ -16,7 +16,18 @@ def parse(project: Path, target: Path) -> None:
     """Writes target/manifest.json."""
     environment = {**os.environ, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target / "logs")}
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--no-partial-parse", "--project-dir", str(project), "--profiles-dir", str(project)],
+        [
+            sys.executable,
+            "-m",
+            "dbt.cli.main",
+            "parse",
+            "--quiet",
+            "--no-partial-parse",
+            "--project-dir",
+            str(project),
+            "--profiles-dir",
+            str(project),
+        ],
         env=environment,
         capture_output=True,
         text=True,
@@ -32,7 +43,17 @@ def bounce(project: Path, target: Path, out: Path) -> tuple[int, str]:
     config.write_text(text.replace("dbt_artifacts_dir: target", f"dbt_artifacts_dir: {target}"), encoding="utf-8")
     report = out / "report.json"
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "dbt-bouncer"), "run", "--config-file", str(config), "--output-file", str(report), "--output-format", "json", "--show-all-failures"],
+        [
+            str(Path(sys.executable).parent / "dbt-bouncer"),
+            "run",
+            "--config-file",
+            str(config),
+            "--output-file",
+            str(report),
+            "--output-format",
+            "json",
+            "--show-all-failures",
+        ],
         cwd=project,
         capture_output=True,
         text=True,

@@ -11,7 +11,11 @@ import pytest
 from tests.python.support.replay import Replayer
 
 BANDS = [
-    ("A", None, 500.0), ("B", 500.0, 560.0), ("C", 560.0, 620.0), ("D", 620.0, 900.0), ("E", 900.0, None),
+    ("A", None, 500.0),
+    ("B", 500.0, 560.0),
+    ("C", 560.0, 620.0),
+    ("D", 620.0, 900.0),
+    ("E", 900.0, None),
 ]
 COHORTS = {"2024-01-01": "2024-04-30", "2024-02-01": "2024-05-31"}  # month of booking -> MOB3
 AS_OF_UTC = "2024-06-30 16:00:00"
@@ -30,15 +34,19 @@ def random_portfolio(seed: int, accounts_per_cohort: int = 60) -> pd.DataFrame:
         size = accounts_per_cohort
         score = 480.0 + 10.0 * rng.integers(0, 20, size)
         is_late = rng.random(size) < 1 / (1 + np.exp((score - 540.0) / 60.0))
-        frames.append(pd.DataFrame({
-            "account_id": [f"{cohort}-{n}" for n in range(size)],
-            "application_id": [f"P-{cohort}-{n}" for n in range(size)],
-            "cohort": cohort,
-            "read_date": read_date,
-            "score": score,
-            "expected_pd": rng.uniform(0.01, 0.6, size).round(4),
-            "dpd": np.where(is_late, rng.integers(DPD_MIN, 60, size), rng.integers(0, DPD_MIN, size)),
-        }))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "account_id": [f"{cohort}-{n}" for n in range(size)],
+                    "application_id": [f"P-{cohort}-{n}" for n in range(size)],
+                    "cohort": cohort,
+                    "read_date": read_date,
+                    "score": score,
+                    "expected_pd": rng.uniform(0.01, 0.6, size).round(4),
+                    "dpd": np.where(is_late, rng.integers(DPD_MIN, 60, size), rng.integers(0, DPD_MIN, size)),
+                }
+            )
+        )
     return pd.concat(frames, ignore_index=True)
 
 
@@ -46,24 +54,46 @@ def landed(portfolio: pd.DataFrame, development: np.ndarray) -> dict[str, list[d
     """The raw tables of a portfolio; outcomes come from snapshots on the day of MOB3."""
     accounts, snapshots, scores = [], [], []
     for row in portfolio.itertuples():
-        accounts.append({
-            "account_id": row.account_id, "application_id": row.application_id, "customer_id": row.account_id,
-            "booked_at": f"{row.cohort} 04:00:00", "principal": 1000.0, "channel": "own_app",
-            "customer_type": "new", "product_line": "cash",
-        })
-        snapshots.append({
-            "account_id": row.account_id, "snapshot_date": row.read_date, "days_past_due": int(row.dpd),
-        })
-        scores.append({
-            "application_id": row.application_id, "model_version": "m1",
-            "scored_at": f"{row.cohort} 03:00:00",
-            "score": row.score, "expected_pd": row.expected_pd, "is_development_sample": False,
-        })
+        accounts.append(
+            {
+                "account_id": row.account_id,
+                "application_id": row.application_id,
+                "customer_id": row.account_id,
+                "booked_at": f"{row.cohort} 04:00:00",
+                "principal": 1000.0,
+                "channel": "own_app",
+                "customer_type": "new",
+                "product_line": "cash",
+            }
+        )
+        snapshots.append(
+            {
+                "account_id": row.account_id,
+                "snapshot_date": row.read_date,
+                "days_past_due": int(row.dpd),
+            }
+        )
+        scores.append(
+            {
+                "application_id": row.application_id,
+                "model_version": "m1",
+                "scored_at": f"{row.cohort} 03:00:00",
+                "score": row.score,
+                "expected_pd": row.expected_pd,
+                "is_development_sample": False,
+            }
+        )
     for number, score in enumerate(development):
-        scores.append({
-            "application_id": f"D{number}", "model_version": "m1", "scored_at": "2023-06-01 03:00:00",
-            "score": float(score), "expected_pd": None, "is_development_sample": True,
-        })
+        scores.append(
+            {
+                "application_id": f"D{number}",
+                "model_version": "m1",
+                "scored_at": "2023-06-01 03:00:00",
+                "score": float(score),
+                "expected_pd": None,
+                "is_development_sample": True,
+            }
+        )
     bands = [
         {"model_version": "m1", "band": band, "lower_bound": lower, "upper_bound": upper}
         for band, lower, upper in BANDS
@@ -113,8 +143,10 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, n
 def value(rows: pd.DataFrame, kpi: str, month: str, dimension: str, member: str) -> float:
     """The one published value of a slice."""
     match = rows[
-        (rows.kpi_id == kpi) & (rows.period_start == pd.Timestamp(month))
-        & (rows.dimension == dimension) & (rows.dimension_value == member)
+        (rows.kpi_id == kpi)
+        & (rows.period_start == pd.Timestamp(month))
+        & (rows.dimension == dimension)
+        & (rows.dimension_value == member)
     ]
     assert len(match) == 1, f"{kpi} {month} {dimension}={member}: {len(match)} rows"
     return float(match.iloc[0]["value"])

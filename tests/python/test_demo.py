@@ -1,4 +1,3 @@
-
 """The demonstration generator: determinism, contract, scale, story and dirt."""
 
 from __future__ import annotations
@@ -139,9 +138,7 @@ def test_events_scale(tmp_path: Path, landing: tuple[Path, DemoSummary]) -> None
     large = generate(tmp_path, events=4 * EVENTS, seed=7)
     assert summary.rows["ecommerce"]["events"] == pytest.approx(EVENTS, rel=0.08)
     assert large.rows["ecommerce"]["events"] == pytest.approx(4 * EVENTS, rel=0.08)
-    assert large.rows["ecommerce"]["orders"] == pytest.approx(
-        4 * summary.rows["ecommerce"]["orders"], rel=0.15
-    )
+    assert large.rows["ecommerce"]["orders"] == pytest.approx(4 * summary.rows["ecommerce"]["orders"], rel=0.15)
     for domain, table in (("manufacturing", "unit_operations"), ("credit", "applications")):
         assert large.rows[domain][table] == pytest.approx(2 * summary.rows[domain][table], rel=0.1)
 
@@ -243,11 +240,7 @@ def test_there_are_empty_files_and_chinese_names(landing: tuple[Path, DemoSummar
     empty = [t for d in summary.planted.values() for t, kinds in d.items() if kinds.get("empty_file")]
     assert len(empty) >= 3
     parts = list((out / "ecommerce" / "inventory_snapshots").iterdir())
-    assert (
-        min(pq.read_metadata(p).num_rows for p in parts)
-        == 0
-        < max(pq.read_metadata(p).num_rows for p in parts)
-    )
+    assert min(pq.read_metadata(p).num_rows for p in parts) == 0 < max(pq.read_metadata(p).num_rows for p in parts)
     assert "大促" in (out / "ecommerce" / "campaigns" / "part-00000.csv").read_text("utf-8-sig")
 
 
@@ -279,9 +272,7 @@ def test_the_story_improves(db: duckdb.DuckDBPyConnection) -> None:
         db,
         f"select {month('event_at')}, avg((latency_ms <= 2000)::int) from events where latency_ms >= 0 group by 1",
     )
-    assert fast["2026-03"] == pytest.approx(0.70, abs=0.04) and fast["2026-06"] == pytest.approx(
-        0.85, abs=0.03
-    )
+    assert fast["2026-03"] == pytest.approx(0.70, abs=0.04) and fast["2026-06"] == pytest.approx(0.85, abs=0.03)
     passed = by_month(
         db,
         "with bad as (select unit_id from inspections where not passed union select unit_id from rework_orders "
@@ -359,9 +350,7 @@ def test_wrong_arguments(kwargs: dict, tmp_path: Path) -> None:
 
 
 def test_command(tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        demo, ["--out", str(tmp_path), "--events", "2000", "--domains", "credit", "--quiet"]
-    )
+    result = CliRunner().invoke(demo, ["--out", str(tmp_path), "--events", "2000", "--domains", "credit", "--quiet"])
     assert result.exit_code == 0, result.output
     assert "credit: 15 tables" in result.output
     wrong = CliRunner().invoke(demo, ["--out", str(tmp_path), "--domains", "retail"])

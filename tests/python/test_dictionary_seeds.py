@@ -65,6 +65,7 @@ KEYS = {
     **{f"metric_approvals_{d}": ("kpi_id", "version", "role") for d in DOMAINS},
     **{f"kpi_targets_{d}": ("target_id",) for d in DOMAINS},
     **{f"alert_rules_{d}": ("rule_id",) for d in DOMAINS},
+    "metric_changelog": ("kpi_id", "version"),
     "required_approvals": ("domain", "role"),
     "source_contradictions": ("contradiction_id",),
     "kpi_dq_dependencies": ("kpi_prefix", "depends_on_kpi_id"),
@@ -223,8 +224,7 @@ def test_released_versions_have_every_approval_in_time() -> None:
         roles = {role for domain, role in required if domain == row["domain"]}
         assert len(roles) >= 2
         if row["status"] == "draft":
-            assert not [key for key in given if key[:2] == (kpi, version)]
-            continue
+            continue  # approvals are being gathered
         for role in roles:
             approved = given[kpi, version, role]
             assert approved < day(row["parallel_from"] or row["effective_from"], date.max)
@@ -238,9 +238,17 @@ def test_approvals_name_known_versions_and_roles() -> None:
 def test_drafts_are_not_released() -> None:
     drafts = [row for row in DEFINITIONS if row["status"] == "draft"]
     assert drafts
-    assert all(not row["effective_from"] and not row["parallel_from"] for row in drafts)
-    used = {row["kpi_id"] for row in (*TARGETS, *ALERTS, *APPROVALS)}
-    assert not used & {row["kpi_id"] for row in drafts}
+    assert not any(row["effective_to"] for row in drafts)
+    used = {(row["kpi_id"], row["version"] or "1") for row in (*TARGETS, *ALERTS)}
+    assert not used & {(row["kpi_id"], row["version"]) for row in drafts}
+
+
+def test_every_change_has_a_line_in_the_changelog() -> None:
+    logged = {(row["kpi_id"], row["version"]): row for row in read("metric_changelog")}
+    assert set(logged) == {key for key, row in VERSIONS.items() if row["supersedes_version"]}
+    for key, row in logged.items():
+        approvals = [a["approved_on"] for a in APPROVALS if (a["kpi_id"], a["version"]) == key]
+        assert all(row["changed_on"] <= approved_on for approved_on in approvals), key
 
 
 # --------------------------------------------------------------------------- parameters

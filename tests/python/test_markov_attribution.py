@@ -26,15 +26,28 @@ def landed(seed: int) -> tuple[dict[str, list[dict]], list[tuple[list[str], str 
         path = [CHANNELS[i] for i in rng.integers(0, len(CHANNELS), size=rng.integers(1, 7))]
         order_id = f"o{person}" if rng.random() < 0.4 else None
         for place, channel in enumerate(path):
-            touches.append({
-                "touch_id": f"t{person}-{place}", "touched_at": f"2025-03-1{place}T08:00:00", "kind": "click",
-                "user_id": f"u{person}", "device_id": None, "cookie_id": None, "channel": channel,
-            })
+            touches.append(
+                {
+                    "touch_id": f"t{person}-{place}",
+                    "touched_at": f"2025-03-1{place}T08:00:00",
+                    "kind": "click",
+                    "user_id": f"u{person}",
+                    "device_id": None,
+                    "cookie_id": None,
+                    "channel": channel,
+                }
+            )
         if order_id:
-            orders.append({
-                "order_id": order_id, "user_id": f"u{person}", "created_at": f"2025-03-16T{PAID_HOUR}:00:00",
-                "paid_at": f"2025-03-16T{PAID_HOUR}:00:00", "gross_amount": 50.0, "paid_amount": 50.0,
-            })
+            orders.append(
+                {
+                    "order_id": order_id,
+                    "user_id": f"u{person}",
+                    "created_at": f"2025-03-16T{PAID_HOUR}:00:00",
+                    "paid_at": f"2025-03-16T{PAID_HOUR}:00:00",
+                    "gross_amount": 50.0,
+                    "paid_amount": 50.0,
+                }
+            )
         paths.append((path, order_id))
     return {"orders": orders, "ad_touches": touches}, paths
 
@@ -78,9 +91,9 @@ def test_markov_credits_agree_with_matrix_solution(tmp_path: Path, seed: int) ->
     replayer.dbt("run", "--select", "path:models/staging/dictionary", "+fct_attribution", "--vars", as_of)
     DuckDBConnectionManager.close_all_connections()
     with duckdb.connect(str(replayer.warehouse), read_only=True) as warehouse:
-        effects = dict(warehouse.sql(
-            "select channel, removal_effect from intermediate.int_ecommerce__removal_effects"
-        ).fetchall())
+        effects = dict(
+            warehouse.sql("select channel, removal_effect from intermediate.int_ecommerce__removal_effects").fetchall()
+        )
         credits = warehouse.sql(
             "select order_id, touch_no, credit from marts.fct_attribution where model = 'markov'"
         ).fetchall()

@@ -122,57 +122,119 @@ in_periods as (
         facts.platform,
         facts.entry,
         facts.utm_source,
-        sum(facts.orders) as orders,
-        max(facts.visits) as visits
+        facts.orders,
+        facts.visits
     from facts
     inner join grains
         on facts.version = grains.version
         and (facts.is_recent or not {{ is_realtime_grain('grains.period_grain') }})
-    group by 1, 2, 3, 4, 5, 6, 7
+
+),
+
+visitor_periods as ( -- most visitors of a period have one platform, entry and source: they are counted before they are sliced
+
+    select
+        version,
+        period_grain,
+        period_start,
+        visitor_id,
+        min(platform) as platform,
+        min(entry) as entry,
+        min(utm_source) as utm_source,
+        min(platform) < max(platform) or min(entry) < max(entry) or min(utm_source) < max(utm_source) as is_mixed,
+        sum(orders) as orders,
+        max(visits) as visits
+    from in_periods
+    group by version, period_grain, period_start, visitor_id
 
 ),
 
 typed as (
 
     select
-        in_periods.version,
-        in_periods.period_grain,
-        in_periods.period_start,
-        in_periods.visitor_id,
-        case when first_payments.first_paid_local_at < in_periods.period_start then 'returning' else 'new' end as customer_type,
-        in_periods.platform,
-        in_periods.entry,
-        in_periods.utm_source,
-        in_periods.orders,
-        in_periods.visits
-    from in_periods
+        visitor_periods.*,
+        case when first_payments.first_paid_local_at < visitor_periods.period_start then 'returning' else 'new' end as customer_type
+    from visitor_periods
     left join first_payments
-        on in_periods.version = first_payments.version
-        and in_periods.visitor_id = first_payments.visitor_id
+        on visitor_periods.version = first_payments.version
+        and visitor_periods.visitor_id = first_payments.visitor_id
 
 ),
 
-sliced as (          -- visitors once per period and slice
+alike as (
+
+    select
+        version,
+        period_grain,
+        period_start,
+        {{ typed_null('id') }} as visitor_id,
+        customer_type,
+        platform,
+        entry,
+        utm_source,
+        sum(orders) as orders,
+        sum(visits) as visits
+    from typed
+    where not is_mixed
+    group by version, period_grain, period_start, customer_type, platform, entry, utm_source
+
+),
+
+mixed as (
+
+    select
+        typed.version,
+        typed.period_grain,
+        typed.period_start,
+        typed.visitor_id,
+        typed.customer_type,
+        in_periods.platform,
+        in_periods.entry,
+        in_periods.utm_source,
+        sum(in_periods.orders) as orders,
+        max(in_periods.visits) as visits
+    from typed
+    inner join in_periods
+        on typed.version = in_periods.version
+        and typed.period_grain = in_periods.period_grain
+        and typed.period_start = in_periods.period_start
+        and typed.visitor_id = in_periods.visitor_id
+    where typed.is_mixed
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+
+),
+
+visiting as (
+
+    select version, period_grain, period_start, visitor_id, customer_type, platform, entry, utm_source, orders, visits
+    from alike
+    union all
+    select version, period_grain, period_start, visitor_id, customer_type, platform, entry, utm_source, orders, visits
+    from mixed
+
+),
+
+sliced as (          -- mixed visitors once per period and slice, the others added up
 
     select
         slices.kpi_id,
         slices.version,
         slices.period_grain,
-        typed.period_start,
+        visiting.period_start,
         slices.dimension,
         case slices.dimension
             when 'all' then 'all'
-            when 'customer_type' then typed.customer_type
-            when 'platform' then typed.platform
-            when 'entry' then typed.entry
-            when 'utm_source' then typed.utm_source
-            when 'customer_type+platform' then typed.customer_type || '+' || typed.platform
+            when 'customer_type' then visiting.customer_type
+            when 'platform' then visiting.platform
+            when 'entry' then visiting.entry
+            when 'utm_source' then visiting.utm_source
+            when 'customer_type+platform' then visiting.customer_type || '+' || visiting.platform
         end as dimension_value,
-        typed.visitor_id,
-        sum(typed.orders) as orders,
-        max(typed.visits) as visits
-    from typed
-    inner join slices on typed.version = slices.version and typed.period_grain = slices.period_grain
+        visiting.visitor_id,
+        sum(visiting.orders) as orders,
+        case when visiting.visitor_id is null then sum(visiting.visits) else max(visiting.visits) end as visits
+    from visiting
+    inner join slices on visiting.version = slices.version and visiting.period_grain = slices.period_grain
     group by 1, 2, 3, 4, 5, 6, 7
 
 ),

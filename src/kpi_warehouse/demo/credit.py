@@ -123,9 +123,7 @@ class _Block:
         rng = self.rng("applications")
         counts = np.round(APPLICATIONS * self.scale).astype(int)
         submitted = []
-        hourly = np.array(
-            [1, 1, 0, 0, 0, 1, 2, 4, 8, 12, 14, 13, 10, 11, 13, 13, 12, 11, 10, 11, 12, 10, 6, 3], float
-        )
+        hourly = np.array([1, 1, 0, 0, 0, 1, 2, 4, 8, 12, 14, 13, 10, 11, 13, 13, 12, 11, 10, 11, 12, 10, 6, 3], float)
         for m, count in enumerate(counts):
             days = -(-(MONTH_STARTS[m + 1] - MONTH_STARTS[m]) // DAY)
             hour = rng.choice(24, count, p=hourly / hourly.sum())
@@ -153,9 +151,7 @@ class _Block:
                 "channel": pick(CHANNELS, self.channel),
                 "customer_type": pick(TYPES, self.kind),
                 "product_line": pick(PRODUCTS, self.product),
-                "device_fingerprint": ids(
-                    "DF", np.where(self.channel == 2, -1, self.customer % (n // 2 + 1)), 8
-                ),
+                "device_fingerprint": ids("DF", np.where(self.channel == 2, -1, self.customer % (n // 2 + 1)), 8),
                 "is_duplicate": self.duplicate,
                 "requested_amount": self.amount,
             },
@@ -179,9 +175,7 @@ class _Block:
         returned = ~straight & (rng.random(n) < RETURNED[m])
         withdrawn = spread_within(rng, m) < WITHDRAWN[m] * 1.25
         slow = np.array([1.0, 1.1, 1.35])[self.channel]
-        rows: dict[str, list[Any]] = {
-            k: [] for k in ("app", "name", "at", "node", "actor", "outcome", "reason")
-        }
+        rows: dict[str, list[Any]] = {k: [] for k in ("app", "name", "at", "node", "actor", "outcome", "reason")}
         everyone = np.arange(n)
         human = np.zeros(n, dtype=np.int64)
 
@@ -275,10 +269,7 @@ class _Block:
         log(everyone, LEAVE, at, 6, human)
         decided = at + SECOND
         drift = np.array([0.0, 0.0, 0.0, 0.0, -0.05, 0.0])[m]
-        approved = (
-            self.z + 0.55 * rng.standard_normal(n)
-            > -0.27 - drift + np.array([-0.05, 0.08, 0.0])[self.channel]
-        )
+        approved = self.z + 0.55 * rng.standard_normal(n) > -0.27 - drift + np.array([-0.05, 0.08, 0.0])[self.channel]
         log(everyone, DECIDE, decided, 6, human, np.where(approved, 0, 1))
         # A few are decided twice: a declined one that appealed.
         appeal = np.flatnonzero(~approved & manual & (rng.random(n) < 0.02))
@@ -298,9 +289,7 @@ class _Block:
         cut_at = np.full(self.n, np.iinfo(np.int64).max)
         cut_at[who] = self.node_time["rules"][who] + 30 * SECOND
         kept = log["at"] <= cut_at[log["app"]]
-        patience = np.where(
-            rng.random(len(who)) < 0.8, rng.uniform(125, 900, len(who)), rng.uniform(5, 100, len(who))
-        )
+        patience = np.where(rng.random(len(who)) < 0.8, rng.uniform(125, 900, len(who)), rng.uniform(5, 100, len(who)))
         when = cut_at[who] + (patience * MINUTE).astype(np.int64)
         self.ended_early = when
         extra = {
@@ -466,9 +455,7 @@ class _Block:
         who = np.repeat(count, len(steps))
         day = np.tile(steps, len(count))
         bad = who % 23 == 0
-        dpd = np.where(
-            bad, np.clip(day - steps[0] - 40, 0, None), np.where(rng.random(len(who)) < 0.05, 9, 0)
-        )
+        dpd = np.where(bad, np.clip(day - steps[0] - 40, 0, None), np.where(rng.random(len(who)) < 0.05, 9, 0))
         if len(who):
             self.sink.write(
                 "dpd_snapshots",
@@ -504,16 +491,12 @@ class _Block:
         at_first = np.flatnonzero(number == first[account])
         default_due[account[at_first]] = due[at_first]
         cure_day = default_due + rng.integers(36, 95, n)
-        late_rate = (
-            LATE[month] * np.where(number == 1, 0.22, 1.0) * np.where(self.acc_kind[account] == 1, 0.8, 1.1)
-        )
+        late_rate = LATE[month] * np.where(number == 1, 0.22, 1.0) * np.where(self.acc_kind[account] == 1, 0.8, 1.1)
         u = spread_within(rng, month * 2 + (number == 1))
         delay = np.where(
             u < late_rate,
             np.clip(2.6 + rng.exponential(13.0, len(account)), 3, 28).astype(np.int64),
-            np.where(
-                u < late_rate + 0.05, rng.integers(1, 3, len(account)), -rng.integers(0, 6, len(account))
-            ),
+            np.where(u < late_rate + 0.05, rng.integers(1, 3, len(account)), -rng.integers(0, 6, len(account))),
         )
         pay_day = due + delay
         cured = gone & cures[account]
@@ -592,9 +575,7 @@ class _Block:
         at = self.node_time["scoring"][clean]
         z = self.z[clean]
         both = np.flatnonzero(at >= MONTH_STARTS[2])
-        shift = np.where(
-            during("cr_score_drift", at[both]), -0.62, np.where(at[both] >= MONTH_STARTS[5], -0.15, 0.0)
-        )
+        shift = np.where(during("cr_score_drift", at[both]), -0.62, np.where(at[both] >= MONTH_STARTS[5], -0.15, 0.0))
         z_second = 0.93 * z[both] + 0.37 * rng.standard_normal(len(both)) + shift
         dev = int(1500 * max(1.0, self.scale**0.5)) if self.number == 0 else 0
         dev_z = rng.standard_normal(2 * dev)
@@ -674,9 +655,7 @@ class _Block:
         paying = pay[late] < NEVER
         keeps = paying & (rng.random(len(late)) < KEPT[m])
         promised_day = due[late] + 1
-        until = np.where(
-            keeps, np.minimum(pay[late], due[late] + 60) + rng.integers(0, 2, len(late)), due[late] + 2
-        )
+        until = np.where(keeps, np.minimum(pay[late], due[late] + 60) + rng.integers(0, 2, len(late)), due[late] + 2)
         until = np.maximum(until, promised_day)
         until = np.where(~keeps & ~paying, due[late] + rng.integers(3, 9, len(late)), until)
         moment = promised_day * DAY - UTC_OFFSET + rng.integers(9 * HOUR, 11 * HOUR, len(late))
@@ -761,9 +740,7 @@ def _shared(sink: Sink, seed: int, came: Ints, went: Ints) -> None:
     """Tables that no block owns: policy changes, bands, capacity."""
     rng = generator(seed, "credit", "shared")
     slow_start, slow_end = incident("cr_slow_rollout")
-    announced = [
-        local(f"2026-{m:02d}-{d:02d}T10:00") for m, d in ((1, 14), (2, 11), (3, 11), (4, 8), (4, 22), (6, 10))
-    ]
+    announced = [local(f"2026-{m:02d}-{d:02d}T10:00") for m, d in ((1, 14), (2, 11), (3, 11), (4, 8), (4, 22), (6, 10))]
     effective = [a + int(rng.uniform(5, 22) * HOUR) for a in announced]
     sink.write(
         "policy_changes",

@@ -86,9 +86,7 @@ NAMES = [
     "page_error",
     "share_item",  # not in the contract's list: kept and ignored
 ]
-(PAGE_VIEW, VIEW_LIST, VIEW_ITEM, SELECT, ADD, REMOVE, CHECKOUT, PAY_INFO, PURCHASE, SEARCH, ERROR, SHARE) = (
-    range(12)
-)
+(PAGE_VIEW, VIEW_LIST, VIEW_ITEM, SELECT, ADD, REMOVE, CHECKOUT, PAY_INFO, PURCHASE, SEARCH, ERROR, SHARE) = range(12)
 CORE = [VIEW_ITEM, ADD, CHECKOUT, PURCHASE]
 
 CATEGORIES = [
@@ -149,9 +147,7 @@ def _hours(month: int) -> tuple[Ints, Floats]:
     starts = np.arange(MONTH_STARTS[month], MONTH_STARTS[month + 1], HOUR, dtype=np.int64)
     clock = ((starts + UTC_OFFSET) % DAY) // HOUR
     weekday = (local_day(starts) + 3) % 7
-    shape = np.array(
-        [6, 3, 2, 1, 1, 2, 5, 10, 14, 17, 19, 19, 20, 18, 16, 16, 17, 18, 21, 27, 34, 36, 28, 15]
-    )
+    shape = np.array([6, 3, 2, 1, 1, 2, 5, 10, 14, 17, 19, 19, 20, 18, 16, 16, 17, 18, 21, 27, 34, 36, 28, 15])
     weight = shape[clock] * np.array([1.0, 0.98, 0.97, 1.0, 1.03, 1.12, 1.10])[weekday]
     for _, _, start, end, _, _, boost in PROMOTIONS:
         inside = (starts >= local(start)) & (starts < local(end))
@@ -286,9 +282,7 @@ class Block:
         self.second_user = ids(f"V{block:04d}", self.second, 7)
         has_phone = rng.random(n) < 0.72
         has_phone |= self.second >= 0
-        hashed = (index.astype(np.uint64) + np.uint64(block) * np.uint64(10_000_019)) * np.uint64(
-            0x9E3779B97F4A7C15
-        )
+        hashed = (index.astype(np.uint64) + np.uint64(block) * np.uint64(10_000_019)) * np.uint64(0x9E3779B97F4A7C15)
         self.phone = pc.if_else(
             pa.array(has_phone), ids("ph", (hashed >> np.uint64(8)).astype(np.int64) % 10**15, 15), None
         )
@@ -303,13 +297,9 @@ class Block:
         month = np.searchsorted(self.pool_end, index, side="right").clip(0, 5)
         starts = np.asarray(MONTH_STARTS)
         first_seen = np.where(fresh, starts[month] + (late * 5 * DAY).astype(np.int64), first_seen)
-        last_seen = np.minimum(
-            first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR
-        )
+        last_seen = np.minimum(first_seen + (rng.random(n) * 175 * DAY).astype(np.int64) + DAY, DATA_END - HOUR)
         # Most ids are still in use at the end.
-        last_seen = np.where(
-            rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen
-        )
+        last_seen = np.where(rng.random(n) < 0.85, DATA_END - (rng.random(n) * 20 * DAY).astype(np.int64), last_seen)
         other = np.flatnonzero(self.second_device != self.device_no)
         users, phones = self.user, self.phone
         devices = self._device(self.device_no)
@@ -405,9 +395,7 @@ class Block:
         member = rng.random(n) < 0.36
         self.joined[:n] = np.where(member, first - (rng.random(n) * 120 * DAY).astype(np.int64), -1)
         later = (~member) & (rng.random(n) < 0.20)
-        self.joined[:n] = np.where(
-            later, first + (rng.random(n) * 29 * DAY).astype(np.int64), self.joined[:n]
-        )
+        self.joined[:n] = np.where(later, first + (rng.random(n) * 29 * DAY).astype(np.int64), self.joined[:n])
         person, moment = self._schedule(np.arange(n), first)
         past = moment < HISTORY_START
         self.past = (
@@ -453,21 +441,15 @@ class Block:
             self.first_order[buyers] = bought
             member = spread(rng, count) < MEMBER_AT_FIRST[m]
             enrols = ~member & (spread(rng, count) < ENROLMENT[m])
-            self.joined[buyers[member]] = bought[member] - (rng.random(int(member.sum())) * 60 * DAY).astype(
-                np.int64
-            )
-            self.joined[buyers[enrols]] = bought[enrols] + (rng.random(int(enrols.sum())) * 29 * DAY).astype(
-                np.int64
-            )
+            self.joined[buyers[member]] = bought[member] - (rng.random(int(member.sum())) * 60 * DAY).astype(np.int64)
+            self.joined[buyers[enrols]] = bought[enrols] + (rng.random(int(enrols.sum())) * 29 * DAY).astype(np.int64)
             new_person, new_moment = self._schedule(buyers, bought)
             now = new_moment < end
             due_person = np.concatenate([due_person, new_person[~now]])
             due_moment = np.concatenate([due_moment, new_moment[~now]])
             order_person = np.concatenate([person, new_person[now], buyers])
             order_moment = np.concatenate([moment, new_moment[now], bought])
-            first = np.concatenate(
-                [np.zeros(len(person) + int(now.sum()), dtype=bool), np.ones(count, dtype=bool)]
-            )
+            first = np.concatenate([np.zeros(len(person) + int(now.sum()), dtype=bool), np.ones(count, dtype=bool)])
             np.add.at(repeats, order_person[~first], 1)
             # Everybody who visits: returning, other known, anonymous (numbered on from the known).
             rest = np.setdiff1d(base, order_person, assume_unique=False)
@@ -487,18 +469,14 @@ class Block:
             depth[: checkouts - orders] = 3
             more = rng.poisson(0.42, len(lookers))
             more_who = np.repeat(lookers, more)
-            more_depth = np.where(
-                np.repeat(depth, more) > 0, (rng.random(len(more_who)) < 0.3).astype(np.int64), 0
-            )
+            more_depth = np.where(np.repeat(depth, more) > 0, (rng.random(len(more_who)) < 0.3).astype(np.int64), 0)
             starts = np.concatenate(
                 [order_moment, _visit_times(rng, m, len(lookers)), _visit_times(rng, m, len(more_who))]
             )
             visits["who"].append(np.concatenate([order_person, lookers, more_who]))
             visits["start"].append(starts)
             visits["depth"].append(np.concatenate([np.full(orders, 4), depth, more_depth]))
-            visits["first"].append(
-                np.concatenate([first, np.zeros(len(lookers) + len(more_who), dtype=bool)])
-            )
+            visits["first"].append(np.concatenate([first, np.zeros(len(lookers) + len(more_who), dtype=bool)]))
         self.who = np.concatenate(visits["who"])
         self.start = np.concatenate(visits["start"])
         self.depth = np.concatenate(visits["depth"])
@@ -600,9 +578,7 @@ class Block:
         moment = np.minimum(moment, DATA_END - SECOND)
         return self._write_events(rng, at, code, moment)
 
-    def _abnormal(
-        self, rng: np.random.Generator, at: Ints, offset: Ints, code: Ints
-    ) -> tuple[Ints, Ints, Ints]:
+    def _abnormal(self, rng: np.random.Generator, at: Ints, offset: Ints, code: Ints) -> tuple[Ints, Ints, Ints]:
         """One hammering ip (over 300 events in a minute) and one endless session (over 500 events)."""
         quiet = np.flatnonzero(self.is_ghost & (self.depth == 0) & (self.start < DATA_END - DAY))
         hammer, endless = rng.choice(quiet, 2, replace=False)
@@ -616,9 +592,7 @@ class Block:
             np.concatenate([code, np.full(360, VIEW_LIST), np.full(560, PAGE_VIEW)]),
         )
 
-    def _write_events(
-        self, rng: np.random.Generator, at: Ints, code: Ints, moment: Ints
-    ) -> NDArray[np.int64]:
+    def _write_events(self, rng: np.random.Generator, at: Ints, code: Ints, moment: Ints) -> NDArray[np.int64]:
         n, goods, block = len(at), self.goods, self.number
         month = self.month[at]
         app = self.app[at]
@@ -650,9 +624,7 @@ class Block:
         purchase = np.where(code == PURCHASE, at, -1)
         checkout = np.where(np.isin(code, [CHECKOUT, PAY_INFO, PURCHASE]), at, -1)
         campaign = self.campaign[at]
-        pages = np.select(
-            [code == VIEW_ITEM, code == VIEW_LIST, code == SEARCH, code >= ADD], [1, 2, 3, 4], 0
-        )
+        pages = np.select([code == VIEW_ITEM, code == VIEW_LIST, code == SEARCH, code >= ADD], [1, 2, 3, 4], 0)
         columns = {
             "event_id": ids(f"e{block:04d}", np.arange(n), 8),
             "event_name": pick(NAMES, code),
@@ -789,9 +761,7 @@ class Block:
         early = {k: pa.array(v).take(pa.array(stale)) for k, v in columns.items()}
         early["paid_at"] = pa.nulls(len(stale), pa.timestamp("us"))
         together = {
-            k: pa.concat_arrays(
-                [pa.array(v), early[k].cast(pa.array(v).type), unpaid[k].cast(pa.array(v).type)]
-            )
+            k: pa.concat_arrays([pa.array(v), early[k].cast(pa.array(v).type), unpaid[k].cast(pa.array(v).type)])
             for k, v in columns.items()
         }
         unpaid_loaded = self.start[abandoned][nameless] + 6 * MINUTE
@@ -928,9 +898,7 @@ class Block:
         gave_up = abandoned[spread_within(rng, self.month[abandoned]) < chance]
         storm = gave_up[during("ec_gateway_outage", self.start[gave_up])]
         at = np.concatenate([visit, failed_first, gave_up, storm])
-        success = np.concatenate(
-            [np.ones(len(visit), dtype=bool), np.zeros(len(at) - len(visit), dtype=bool)]
-        )
+        success = np.concatenate([np.ones(len(visit), dtype=bool), np.zeros(len(at) - len(visit), dtype=bool)])
         second = np.arange(len(at)) >= len(at) - len(storm)
         moment = self.start[at] + np.where(success, 290, 250 + 15 * second) * SECOND
         gateway = rng.choice(3, len(at), p=[0.48, 0.42, 0.10])
@@ -969,9 +937,7 @@ class Block:
         left = joined + (span * rng.uniform(0.2, 0.98, len(member))).astype(np.int64)
         again = np.flatnonzero(leaves & (rng.random(len(member)) < 0.08))
         # Spells that overlap: a renewal was entered before the old spell ended.
-        renewed = (
-            left[again] - (rng.random(len(again)) * (left[again] - joined[again]) * 0.5).astype(np.int64) - 1
-        )
+        renewed = left[again] - (rng.random(len(again)) * (left[again] - joined[again]) * 0.5).astype(np.int64) - 1
         people = np.concatenate([member, member[again]])
         starts = np.concatenate([joined, renewed])
         self.sink.plant("members", "overlapping_spells", len(again))
@@ -1015,18 +981,14 @@ class Block:
             audience.append((people, np.full(len(people), i)))
             # Winners get the message some days before they buy, and click it.
             lead = np.minimum((rng.uniform(0.05, 5, len(winners)) * DAY).astype(np.int64), bought - begin)
-            sent = np.concatenate(
-                [bought - lead, begin + (rng.random(len(rest)) * 20 * DAY).astype(np.int64)]
-            )
+            sent = np.concatenate([bought - lead, begin + (rng.random(len(rest)) * 20 * DAY).astype(np.int64)])
             need = round(float(MESSAGE_CLICK[m]) * len(people))
             idle = np.arange(len(winners), len(people))
             clicks = np.zeros(len(people), dtype=bool)
             clicks[: len(winners)] = True
             clicks[idle[: max(0, need - len(winners))]] = True
             opens = clicks | (spread(rng, len(people)) < (MESSAGE_OPEN[m] - 0.08) / 0.9)
-            opened = sent + np.minimum(
-                (rng.exponential(8, len(people)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR
-            )
+            opened = sent + np.minimum((rng.exponential(8, len(people)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR)
             opened[: len(winners)] = np.minimum(opened[: len(winners)], bought - 2 * MINUTE)
             rows["who"].append(people)
             rows["campaign"].append(np.full(len(people), i))
@@ -1039,9 +1001,7 @@ class Block:
             post = begin + (rng.random(len(mail)) * 20 * DAY).astype(np.int64)
             reads = spread(rng, len(mail)) < MESSAGE_OPEN[m]
             taps = reads & (rng.random(len(mail)) < MESSAGE_CLICK[m] / MESSAGE_OPEN[m])
-            read = post + np.minimum(
-                (rng.exponential(8, len(mail)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR
-            )
+            read = post + np.minimum((rng.exponential(8, len(mail)) * HOUR).astype(np.int64) + MINUTE, 60 * HOUR)
             for key, value in zip(
                 rows,
                 (
@@ -1112,9 +1072,7 @@ class Block:
             ]
         )
         person = np.concatenate([who, np.where(self.is_ghost[lookers], -1, self.who[lookers])])
-        device = np.concatenate(
-            [np.full(len(at), -1), np.where(self.is_ghost[lookers], self.device[lookers], -1)]
-        )
+        device = np.concatenate([np.full(len(at), -1), np.where(self.is_ghost[lookers], self.device[lookers], -1)])
         app = np.concatenate([np.zeros(len(at), dtype=bool), self.app[lookers]])
         clicks = np.concatenate([click, rng.random(len(lookers)) < 0.7])
         n = len(person)
@@ -1199,9 +1157,7 @@ def _ips(number: Ints) -> pa.Array:
     high = pick([str(i + 1) for i in range(223)], number >> 20)
     octets = [str(i) for i in range(256)]
     middle = pick([str(i) for i in range(16)], (number >> 16) & 15)
-    return pc.binary_join_element_wise(
-        high, middle, pick(octets, (number >> 8) & 255), pick(octets, number & 255), "."
-    )
+    return pc.binary_join_element_wise(high, middle, pick(octets, (number >> 8) & 255), pick(octets, number & 255), ".")
 
 
 def _write_shared(sink: Sink, seed: int, goods: Catalogue, received: NDArray[np.int64]) -> None:

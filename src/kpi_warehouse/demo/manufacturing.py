@@ -320,9 +320,7 @@ class _Plant:
             "machine_hour_costs",
             {
                 "machine_id": [m[0] for m in machines],
-                "cost_per_hour": [
-                    260.0 + 45.0 * self.station[i] + 60.0 * m[3] for i, m in enumerate(machines)
-                ],
+                "cost_per_hour": [260.0 + 45.0 * self.station[i] + 60.0 * m[3] for i, m in enumerate(machines)],
                 "valid_from": dates([begin] * len(machines)),
                 "valid_to": pa.nulls(len(machines), pa.date32()),
             },
@@ -389,9 +387,7 @@ class _Plant:
         shift = np.repeat(at, per)
         machine = s.line[shift] * per + np.tile(np.arange(per), len(at))
         month = self.month[shift]
-        standard = np.array(
-            [self.standard(int(m), bool(x >= 3)) for m, x in zip(machine, month, strict=True)]
-        )
+        standard = np.array([self.standard(int(m), bool(x >= 3)) for m, x in zip(machine, month, strict=True)])
         minutes = standard * (CHANGE_MEAN[month] * np.exp(rng.normal(-0.01, 0.14, len(shift))) - 0.04)
         start = s.start[shift] + (rng.uniform(3, 14, len(shift)) * MINUTE).astype(np.int64)
         end = start + (minutes * MINUTE).astype(np.int64)
@@ -469,17 +465,11 @@ class _Plant:
         add(cleans, s.cleaning[shifts][cleans], np.full(len(cleans), 10 * MINUTE), 1)
         mean_stop = 24.0
         # Station S20 (welding) is the bottleneck; L2 is the weakest line.
-        burden = (
-            np.array([0.9, 1.25, 1.0, 0.8])[self.station[machine]]
-            * np.array([0.97, 1.12, 0.92])[s.line[shifts]]
-        )
+        burden = np.array([0.9, 1.25, 1.0, 0.8])[self.station[machine]] * np.array([0.97, 1.12, 0.92])[s.line[shifts]]
         stops = rng.poisson(DOWN_MINUTES[month] * burden / mean_stop)
         cell = np.repeat(every, stops)
         reason = rng.choice(len(REASONS), len(cell), p=_shares())
-        length = (
-            rng.lognormal(np.log(mean_stop) - 0.30, 0.75, len(cell))
-            * np.array([r[2] for r in REASONS])[reason]
-        )
+        length = rng.lognormal(np.log(mean_stop) - 0.30, 0.75, len(cell)) * np.array([r[2] for r in REASONS])[reason]
         where = begin[cell] + ((end - begin)[cell] * rng.uniform(0.04, 0.94, len(cell))).astype(np.int64)
         add(cell, where, (np.maximum(length, 5.2) * MINUTE).astype(np.int64), 2)
         breakdown_start, breakdown_end = incident("mf_press_breakdown")
@@ -509,9 +499,7 @@ class _Plant:
         # The breakdown of the press goes before everything else.
         rank = np.where(np.arange(len(kind)) < len(broken_cells), -1, kind)
         inside = (start < finish) & (start >= begin[cell])
-        cell, start, finish, kind, why, rank = (
-            x[inside] for x in (cell, start, finish, kind, all_reason, rank)
-        )
+        cell, start, finish, kind, why, rank = (x[inside] for x in (cell, start, finish, kind, all_reason, rank))
         kept = _without_overlap(cell, start - begin[cell], finish - begin[cell], rank)
         cell, start, finish, kind, why = (x[kept] for x in (cell, start, finish, kind, why))
         order = np.lexsort((start, cell))
@@ -583,9 +571,7 @@ class _Plant:
             "ended_at": times(end),
             "state": pa.concat_arrays([state, running]),
             "reason_code": pa.concat_arrays([reason, nothing]),
-            "reason_coded_at": pa.concat_arrays(
-                [code_time, pa.nulls(len(self.run_cell), pa.timestamp("us"))]
-            ),
+            "reason_coded_at": pa.concat_arrays([code_time, pa.nulls(len(self.run_cell), pa.timestamp("us"))]),
             "fault_code": pa.concat_arrays([fault, nothing]),
         }
         columns = {k: v.take(kept) for k, v in columns.items()}
@@ -622,9 +608,7 @@ class _Plant:
         work = (finish - start)[failures] * REPAIR[month] * rng.uniform(0.9, 1.3, len(failures))
         repaired = reported + work.astype(np.int64)
         arrived = reported + (work * rng.uniform(0.1, 0.35, len(failures))).astype(np.int64)
-        weekly = np.flatnonzero(
-            (self.shifts.name[self.cell_shift] == 0) & (np.arange(len(self.cell_shift)) % 11 == 0)
-        )
+        weekly = np.flatnonzero((self.shifts.name[self.cell_shift] == 0) & (np.arange(len(self.cell_shift)) % 11 == 0))
         planned = self.shifts.start[self.cell_shift[weekly]] + 90 * MINUTE
         n = len(failures) + len(weekly)
         machine = np.concatenate([self.cell_machine[cell[failures]], self.cell_machine[weekly]])
@@ -679,11 +663,7 @@ class _Plant:
             seconds = np.where(place > 0, done[np.maximum(place - 1, 0)] + partial, 0) / SECOND
             worked = np.diff(seconds, prepend=seconds[0])
             month = month_of(at)
-            pace = (
-                SPEED[month]
-                * np.array([1.0, 0.97, 1.02])[line]
-                * np.where(self.station[number] == 1, 0.97, 1.01)
-            )
+            pace = SPEED[month] * np.array([1.0, 0.97, 1.02])[line] * np.where(self.station[number] == 1, 0.97, 1.01)
             cycle = np.array([self.ideal(number, int(f)) for f in (0, 1)])[self.family[shift]]
             pieces = np.floor(worked * pace * rng.normal(1, 0.02, len(at)) / cycle).astype(np.int64).clip(0)
             total = 40_000 + 7_000 * number + np.cumsum(pieces)
@@ -736,9 +716,7 @@ class _Plant:
         entered = done - length.astype(np.int64)
         self.unit_shift, self.unit_line = shift, s.line[shift]
         unit_month = month_of(enter)
-        line_bonus = (
-            np.array([0.003, -0.006, 0.005])[self.unit_line] + np.array([0.003, 0.001, -0.005])[s.name[shift]]
-        )
+        line_bonus = np.array([0.003, -0.006, 0.005])[self.unit_line] + np.array([0.003, 0.001, -0.005])[s.name[shift]]
         good_rate = FPY[unit_month] + line_bonus
         weld = during("mf_weld_batch", enter) & (self.unit_line == 1)
         good_rate = np.where(weld, 0.84, good_rate)
@@ -754,18 +732,14 @@ class _Plant:
         rows, station = np.nonzero(np.arange(per)[None, :] <= stops_at[:, None])
         reworked = np.flatnonzero(fails & ~scrapped)
         finish = done[rows, station]
-        again_end = done[reworked, at[reworked]] + (rng.uniform(14, 40, len(reworked)) * MINUTE).astype(
-            np.int64
-        )
+        again_end = done[reworked, at[reworked]] + (rng.uniform(14, 40, len(reworked)) * MINUTE).astype(np.int64)
         again_start = again_end - 9 * MINUTE
         all_unit = np.concatenate([rows, reworked])
         all_station = np.concatenate([station, at[reworked]])
         all_enter = np.concatenate([entered[rows, station], again_start])
         all_done = np.concatenate([finish, again_end])
         alive = all_enter < DATA_END
-        all_unit, all_station, all_enter, all_done = (
-            x[alive] for x in (all_unit, all_station, all_enter, all_done)
-        )
+        all_unit, all_station, all_enter, all_done = (x[alive] for x in (all_unit, all_station, all_enter, all_done))
         rework = (np.arange(len(rows) + len(reworked)) >= len(rows))[alive]
         machine = self.unit_line[all_unit] * per + all_station
         self.sink.write(
@@ -808,9 +782,7 @@ class _Plant:
         rng = self.rng("quality")
         n = len(self.unit)
         done, at = self.unit_done, self.fails_at
-        rows: dict[str, list[Any]] = {
-            k: [] for k in ("unit", "station", "kind", "required", "when", "passed")
-        }
+        rows: dict[str, list[Any]] = {k: [] for k in ("unit", "station", "kind", "required", "when", "passed")}
 
         def add(unit: Ints, station: Ints, kind: int, required: bool, when: Ints, passed: Any) -> None:
             rows["unit"].append(unit)
@@ -935,9 +907,7 @@ class _Plant:
             on_time, due - rng.integers(1, 6, len(opened)) * DAY, due + rng.integers(2, 20, len(opened)) * DAY
         )
         still = closed >= DATA_END
-        category = rng.choice(
-            len(DEFECT_CATEGORIES), len(opened), p=[0.08, 0.30, 0.25, 0.14, 0.07, 0.10, 0.06]
-        )
+        category = rng.choice(len(DEFECT_CATEGORIES), len(opened), p=[0.08, 0.30, 0.25, 0.14, 0.07, 0.10, 0.06])
         self.sink.write(
             "capa_actions",
             {
@@ -1006,17 +976,13 @@ class _Plant:
         cell = np.repeat(np.arange(len(self.cell_shift)), per)
         shift = self.cell_shift[cell]
         end = np.minimum(self.shifts.end[shift], DATA_END - 4 * HOUR)
-        at = self.shifts.start[shift] + ((end - self.shifts.start[shift]) * rng.random(len(cell))).astype(
-            np.int64
-        )
+        at = self.shifts.start[shift] + ((end - self.shifts.start[shift]) * rng.random(len(cell))).astype(np.int64)
         at = np.minimum(at, DATA_END - HOUR)
         source = np.tile(np.arange(per) % 3, len(self.cell_shift))
         month = month_of(at)
         prompt = rng.random(len(at)) < PROMPT[month]
         slow = during("mf_gateway_delay", at) & (source == 2)
-        lag = np.where(
-            prompt & ~slow, rng.gamma(2.0, 6.0, len(at)).clip(0, 58), rng.uniform(70, 900, len(at))
-        )
+        lag = np.where(prompt & ~slow, rng.gamma(2.0, 6.0, len(at)).clip(0, 58), rng.uniform(70, 900, len(at)))
         early = rng.random(len(at)) < 0.001
         lag = np.where(early, -15.0, lag)
         self.sink.plant("sensor_records", "received_before_occurred", int(early.sum()))

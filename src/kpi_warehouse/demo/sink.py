@@ -78,9 +78,7 @@ def to_table(contract: TableContract, columns: Columns) -> pa.Table:
 class Sink:
     """Writes the tables of one domain below ``out`` and keeps count of rows and of planted dirt."""
 
-    def __init__(
-        self, out: Path, domain: str, seed: int, progress: Callable[[str], None] | None = None
-    ) -> None:
+    def __init__(self, out: Path, domain: str, seed: int, progress: Callable[[str], None] | None = None) -> None:
         self.out = out
         self.domain = domain
         self.seed = seed
@@ -228,9 +226,7 @@ def _with_offset(text: pa.Table, data: pa.Table, column: str, rows: Ints) -> pa.
     return text.set_column(at, column, pc.if_else(pa.array(chosen), spelled, text[column]))
 
 
-def _break(
-    contract: TableContract, rows: pa.Table, label: str, overrides: Mapping[str, Any], block: int
-) -> pa.Table:
+def _break(contract: TableContract, rows: pa.Table, label: str, overrides: Mapping[str, Any], block: int) -> pa.Table:
     """Copies of rows under new keys with some columns overwritten."""
     size = rows.num_rows
     key = next((k for k in contract.keys if contract.schema.field(k).type == pa.string()), None)

@@ -1,0 +1,254 @@
+with
+
+stock_intervals as (
+
+    select * from {{ ref('int_ecommerce__stock_intervals') }}
+
+),
+
+events as (
+
+    select * from {{ ref('int_ecommerce__events') }}
+    where event_name = 'view_item' and is_key_sku
+
+),
+
+orders as (
+
+    select * from {{ ref('int_ecommerce__orders') }}
+    where is_valid
+
+),
+
+order_items as (
+
+    select * from {{ ref('stg_ecommerce__order_items') }}
+
+),
+
+products as (
+
+    select * from {{ ref('stg_ecommerce__products') }}
+
+),
+
+alert_rules as (
+
+    select * from {{ ref('stg_dictionary__alert_rules') }}
+
+),
+
+horizon as (
+
+    select * from {{ ref('int_ecommerce__as_of') }}
+
+),
+
+rules as (           -- warns where the alert on a day's availability does
+
+    select
+        threshold_value as threshold,
+        response_en,
+        response_zh
+    from alert_rules
+    where rule_id = 'ec_al_availability'
+
+),
+
+parameters as (
+
+    select
+        max(value) filter (where parameter = 'demand_days') as demand_days,
+        max(value) filter (where parameter = 'cover_days') as cover_days
+    from {{ ref('stg_dictionary__parameters') }}
+    where metric_id = 'ec_rule_stock_warning' and version = 1
+
+),
+
+held as (
+
+    select
+        sku_id,
+        category_id,
+        is_in_stock,
+        held_from,
+        held_to,
+        {{ to_local('held_from', "'" ~ var('business_timezone') ~ "'") }} as held_local_from,
+        {{ to_local('held_to', "'" ~ var('business_timezone') ~ "'") }} as held_local_to
+    from stock_intervals
+    where held_from < held_to
+
+),
+
+dated as (
+
+    select
+        held.sku_id,
+        held.category_id,
+        held.is_in_stock,
+        held.held_from,
+        held.held_to,
+        cast(series.date_day as date) as stock_date,
+        {{ to_utc("cast(series.date_day as " ~ type_ts() ~ ")", "'" ~ var('business_timezone') ~ "'") }} as day_from,
+        {{ to_utc(add_days("cast(series.date_day as " ~ type_ts() ~ ")", 1, 'ts'), "'" ~ var('business_timezone') ~ "'") }} as day_to
+    from held
+    cross join lateral {{ date_series(date_of('held.held_local_from'), date_of('held.held_local_to')) }} as series
+
+),
+
+pieces as (
+
+    select
+        sku_id,
+        category_id,
+        stock_date,
+        is_in_stock,
+        {{ greatest_of(['held_from', 'day_from']) }} as piece_from,
+        {{ minutes_between(greatest_of(['held_from', 'day_from']), least_of(['held_to', 'day_to'])) }} as minutes
+    from dated
+    where held_from < day_to and held_to > day_from
+
+),
+
+sku_days as (
+
+    select
+        sku_id,
+        category_id,
+        stock_date,
+        sum(minutes) as on_sale_minutes,
+        sum(case when is_in_stock then minutes else 0 end) as in_stock_minutes,
+        min(case when not is_in_stock then piece_from end) as first_out_at,
+        {{ arg_max('is_in_stock', 'piece_from') }} as is_in_stock_at_end
+    from pieces
+    group by sku_id, category_id, stock_date
+
+),
+
+warnings as (
+
+    select
+        sku_days.sku_id,
+        sku_days.category_id,
+        sku_days.stock_date,
+        sku_days.on_sale_minutes,
+        sku_days.on_sale_minutes - sku_days.in_stock_minutes as out_of_stock_minutes,
+        {{ safe_divide('sku_days.in_stock_minutes', 'sku_days.on_sale_minutes') }} as availability,
+        sku_days.first_out_at,
+        not sku_days.is_in_stock_at_end as is_out_at_end,
+        rules.threshold,
+        rules.response_en,
+        rules.response_zh
+    from sku_days
+    cross join rules
+    where {{ safe_divide('sku_days.in_stock_minutes', 'sku_days.on_sale_minutes') }} < rules.threshold
+
+),
+
+runs as (            -- days in a row share the date less their place
+
+    select
+        warnings.*,
+        {{ add_days('stock_date', '-row_number() over (partition by sku_id order by stock_date)') }} as run_key
+    from warnings
+
+),
+
+views as (
+
+    select
+        sku_id,
+        event_date,
+        count(*) as item_views
+    from events
+    group by sku_id, event_date
+
+),
+
+sales as (
+
+    select
+        order_items.sku_id,
+        orders.paid_date,
+        sum(order_items.quantity) as quantity
+    from orders
+    inner join order_items on orders.order_id = order_items.order_id
+    group by order_items.sku_id, orders.paid_date
+
+),
+
+sales_start as (
+
+    select min(paid_date) as first_paid_date
+    from sales
+
+),
+
+demand as (          -- pieces a day over the days before the warning, as far as sales are known
+
+    select
+        warnings.sku_id,
+        warnings.stock_date,
+        coalesce(sum(sales.quantity), 0) as quantity,
+        max({{ least_of(['parameters.demand_days', days_between_dates('sales_start.first_paid_date', 'warnings.stock_date')]) }}) as known_days
+    from warnings
+    cross join parameters
+    cross join sales_start
+    left join sales
+        on
+            warnings.sku_id = sales.sku_id
+            and sales.paid_date < warnings.stock_date
+            and sales.paid_date >= {{ add_days('warnings.stock_date', '-parameters.demand_days') }}
+    group by warnings.sku_id, warnings.stock_date
+
+),
+
+measured as (
+
+    select
+        runs.sku_id,
+        products.name as sku_name,
+        runs.category_id,
+        runs.stock_date,
+        runs.on_sale_minutes,
+        runs.out_of_stock_minutes,
+        runs.availability,
+        runs.threshold,
+        runs.first_out_at,
+        runs.is_out_at_end,
+        row_number() over (partition by runs.sku_id, runs.run_key order by runs.stock_date) as days_in_a_row,
+        coalesce(views.item_views, 0) as item_views,
+        case when demand.known_days > 0 then {{ safe_divide('demand.quantity', 'demand.known_days') }} end as daily_demand,
+        parameters.cover_days,
+        runs.response_en,
+        runs.response_zh
+    from runs
+    cross join parameters
+    inner join demand on runs.sku_id = demand.sku_id and runs.stock_date = demand.stock_date
+    left join views on runs.sku_id = views.sku_id and runs.stock_date = views.event_date
+    left join products on runs.sku_id = products.sku_id
+
+)
+
+select
+    {{ as_text('measured.sku_id') }} as sku_id,
+    {{ as_text('measured.sku_name') }} as sku_name,
+    {{ as_text('measured.category_id') }} as category_id,
+    measured.stock_date,
+    cast(measured.on_sale_minutes as double) as on_sale_minutes,
+    cast(measured.out_of_stock_minutes as double) as out_of_stock_minutes,
+    measured.availability,
+    cast(measured.threshold as double) as threshold,
+    {{ to_local('measured.first_out_at', "'" ~ var('business_timezone') ~ "'") }} as first_out_local_at,
+    measured.is_out_at_end,
+    cast(measured.days_in_a_row as int) as days_in_a_row,
+    cast(measured.item_views as bigint) as item_views,
+    measured.daily_demand,
+    measured.daily_demand * (1 - measured.availability) as lost_pieces,
+    cast(ceil(measured.daily_demand * measured.cover_days) as bigint) as reorder_level,
+    {{ as_text('measured.response_en') }} as response_en,
+    {{ as_text('measured.response_zh') }} as response_zh,
+    cast({{ add_days('measured.stock_date', 1) }} as {{ type_ts() }}) <= horizon.as_of as is_final,
+    cast(horizon.as_of as {{ type_ts() }}) as as_of
+from measured
+cross join horizon

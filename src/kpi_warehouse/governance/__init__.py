@@ -1,0 +1,1 @@
+"""Governance of the metric dictionary: explaining numbers, alerts, change control and documents."""

@@ -1,0 +1,164 @@
+"""`kpi explain`: an answer for every KPI of the dictionary, and clear words where there is none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from kpi_warehouse.cli import main
+from kpi_warehouse.governance.explain import explain, find_value, versions_of
+from kpi_warehouse.governance.store import (
+    GovernanceError,
+    open_store,
+    parse_period,
+    period_label,
+    show,
+    suggest,
+)
+
+from .conftest import ROOT, Built
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "grain"),
+    [
+        ("2026-05", dt.datetime(2026, 5, 1), "month"),
+        ("2026-05", dt.datetime(2026, 5, 1), "cohort_month"),
+        ("2026Q2", dt.datetime(2026, 4, 1), "quarter"),
+        ("2026-q4", dt.datetime(2026, 10, 1), "quarter"),
+        ("2026-W20", dt.datetime(2026, 5, 11), "week"),
+        ("2020-W53", dt.datetime(2020, 12, 28), "cohort_week"),
+        ("2026-05-20", dt.datetime(2026, 5, 20), "day"),
+        ("2026-05-20T22:00", dt.datetime(2026, 5, 20, 22), "shift"),
+        ("2026-05-20 14:15", dt.datetime(2026, 5, 20, 14, 15), "quarter_hour"),
+    ],
+)
+def test_periods_are_read_as_people_write_them(text: str, start: dt.datetime, grain: str) -> None:
+    period = parse_period(text)
+    assert period.start == start and grain in period.grains
+    assert parse_period(period_label(grain, start)).start == start
+
+
+@pytest.mark.parametrize("text", ["May", "2026-13", "2026-02-30", "2026-W54", "2026Q5", "2026-05-20T25:00", ""])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    with pytest.raises(GovernanceError):
+        parse_period(text)
+
+
+def test_values_read_in_their_unit() -> None:
+    assert show(0.0345, "ratio") == "3.45 %"
+    assert show(-0.003, "ratio", difference=True) == "-0.30 pp"
+    assert show(1440, "minutes") == "1,440.0 min"
+    assert show(None, "count") == "–"
+    assert show(3, "count") == "3" and show(2.5, "count") == "2.50"
+
+
+def test_near_names_are_suggested() -> None:
+    known = ["ec_cvr", "cr_dpd30_rate", "mf_oee"]
+    assert suggest("cr_dpd30", known) == ["cr_dpd30_rate"]
+    assert suggest("ec_crv", known)[0] == "ec_cvr"
+    assert suggest("zzz", known) == []
+
+
+def test_every_kpi_of_the_dictionary_is_explained(demo: Built) -> None:
+    known = [row[0] for row in demo.rows("select distinct kpi_id from marts.metric_dictionary", published=True)]
+    with_rows = {row[0] for row in demo.rows("select distinct kpi_id from marts.kpi_values", published=True)}
+    assert len(known) >= 57
+    with open_store(demo.published) as store:
+        for kpi_id in known:
+            answer = explain(store, kpi_id, root=ROOT)
+            json.dumps(answer, default=str)
+            assert answer["definition"]["formula"] and answer["definition"]["definition_zh"]
+            assert answer["lineage"]["raw_tables"] and answer["owner"]["contact"] and answer["edge_cases"]
+            assert len(answer["data_quality"]["tables"]) == len(answer["lineage"]["raw_tables"]), kpi_id
+            assert (answer["value"] is not None) == (kpi_id in with_rows), kpi_id
+            if answer["value"] and answer["value"]["is_final"] and answer["target"]:
+                assert answer["target"]["status"] != "not_final"
+
+
+def test_the_parts_make_the_value_and_the_drivers_the_change(demo: Built) -> None:
+    with open_store(demo.published) as store:
+        answer = explain(store, "ec_cvr", period="2026-05")
+    value = answer["value"]
+    assert value["value"] == pytest.approx(value["numerator"] / value["denominator"])
+    assert answer["period"]["grain"] == "month" and answer["slice"] == "all"
+    by_split: dict[str, float] = {}
+    for driver in answer["drivers"]:
+        by_split[driver["split_by"]] = by_split.get(driver["split_by"], 0.0) + driver["contribution"]
+    assert by_split
+    for split_by, total in by_split.items():
+        assert total == pytest.approx(answer["previous"]["change"]), split_by
+
+
+def test_the_version_in_force_answers_and_another_can_be_asked_for(demo: Built) -> None:
+    with open_store(demo.published) as store:
+        official = explain(store, "ec_cvr", period="2026-05")
+        other = explain(store, "ec_cvr", period="2026-05", version=1)
+        before = explain(store, "ec_cvr", period="2026-03")
+    assert official["definition"]["version"] == 2 and official["definition"]["is_official"]
+    assert other["definition"]["version"] == 1 and not other["definition"]["is_official"]
+    assert other["definition"]["official_version"] == 2
+    assert [row["value"] for row in other["in_other_versions"]] == [official["value"]["value"]]
+    assert before["definition"]["version"] == 1
+    assert official["definition"]["parameters"] != other["definition"]["parameters"]
+
+
+def test_the_default_is_the_latest_final_month(demo: Built) -> None:
+    ((latest,),) = demo.rows(
+        """select max(period_start) from marts.kpi_scorecard where kpi_id = 'ec_aov' and period_grain = 'month'
+        and dimension = 'all' and is_final""",
+        published=True,
+    )
+    with open_store(demo.published) as store:
+        row = find_value(store, "ec_aov", None, None, None, versions_of(store, "ec_aov"))
+    assert row and row["period_start"] == latest and row["is_final"]
+
+
+def test_a_published_number_names_its_publication(demo: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(demo.published))
+    ((publication_id,),) = demo.rows("select publication_id from marts.publication", published=True)
+    with open_store() as store:
+        answer = explain(store, "ec_cvr", period="2026-05", publication=publication_id[:10])
+    assert [entry["publication_id"] for entry in answer["publications"]] == [publication_id]
+    assert answer["as_published"]["value"] == answer["value"]["value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ec_crv"], "ec_cvr"),
+        (["ec_cvr", "--period", "2031-05"], "month 20"),
+        (["ec_cvr", "--slice", "platform=fridge"], "platform=app"),
+        (["ec_cvr", "--slice", "colour=red"], "customer_type="),
+        (["ec_cvr", "--version", "9"], "no version 9"),
+        (["ec_cvr", "--period", "sometime"], "2026-W20"),
+        (["ec_cvr", "--publication", "ffffffff"], "no publication"),
+    ],
+)
+def test_a_question_without_an_answer_says_what_exists(
+    demo: Built, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(demo.published))
+    done = CliRunner().invoke(main, ["explain", *arguments])
+    assert done.exit_code == 1 and words in done.output, done.output
+
+
+def test_the_command_prints_and_writes_json(demo: Built, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(demo.published))
+    text = CliRunner().invoke(main, ["explain", "mf_oee", "--slice", "line=L1"])
+    assert text.exit_code == 0, text.output
+    for word in ("numerator", "version", "formula", "manufacturing.machine_states", "production@example.com"):
+        assert word in text.output
+    done = CliRunner().invoke(main, ["explain", "mf_oee", "--slice", "line=L1", "--json"])
+    answer = json.loads(done.output)
+    assert answer["slice"] == "line=L1" and answer["value"]["value"] is not None
+
+
+def test_nothing_published_says_what_to_do(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(tmp_path / "none.duckdb"))
+    monkeypatch.setenv("KPI_WAREHOUSE", str(tmp_path / "none either.duckdb"))
+    done = CliRunner().invoke(main, ["explain", "ec_cvr"])
+    assert done.exit_code == 1 and "kpi build" in done.output
