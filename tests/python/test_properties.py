@@ -36,8 +36,7 @@ def session_bench(lander: Lander) -> Bench:
     )
 
 
-@EXAMPLES
-@given(
+SESSION_CASES = (
     st.lists(
         st.tuples(
             st.sampled_from("pq"),
@@ -45,8 +44,12 @@ def session_bench(lander: Lander) -> Bench:
             st.booleans(),
         ),
         max_size=25,
-    )
+    ),
 )
+
+
+@EXAMPLES
+@given(*SESSION_CASES)
 def test_sessions_are_cut_where_the_gap_is_reached(session_bench: Bench, drawn: list[tuple[str, int, bool]]) -> None:
     events = [
         (f"e{number:02}", person, BASE + dt.timedelta(seconds=second), refused)
@@ -132,8 +135,14 @@ def identity_bench(lander: Lander) -> Bench:
     )
 
 
+IDENTITY_CASES = (
+    st.lists(EVENT, min_size=1, max_size=10),
+    st.lists(LINK, max_size=5),
+)
+
+
 @EXAMPLES
-@given(st.lists(EVENT, min_size=1, max_size=10), st.lists(LINK, max_size=5))
+@given(*IDENTITY_CASES)
 def test_events_find_their_person(identity_bench: Bench, drawn: list[dict], links: list[tuple]) -> None:
     events = [{**event, "id": f"e{number}"} for number, event in enumerate(drawn)]
     got = identity_bench.run(
@@ -180,8 +189,14 @@ def timeline_bench(lander: Lander) -> Bench:
     )
 
 
+TIMELINE_CASES = (
+    st.lists(ROW, max_size=12),
+    st.lists(st.tuples(st.integers(0, LAST), st.integers(0, 12)), max_size=2),
+)
+
+
 @EXAMPLES
-@given(st.lists(ROW, max_size=12), st.lists(st.tuples(st.integers(0, LAST), st.integers(0, 12)), max_size=2))
+@given(*TIMELINE_CASES)
 def test_the_strongest_state_wins_at_every_instant(timeline_bench: Bench, drawn: list, changes: list) -> None:
     as_of = BASE + LAST * STEP
     rows = [
@@ -253,8 +268,7 @@ def dpd_bench(lander: Lander) -> Bench:
     )
 
 
-@EXAMPLES
-@given(
+DPD_CASES = (
     st.lists(
         st.tuples(
             DAY,
@@ -265,8 +279,12 @@ def dpd_bench(lander: Lander) -> Bench:
         ),
         min_size=1,
         max_size=3,
-    )
+    ),
 )
+
+
+@EXAMPLES
+@given(*DPD_CASES)
 def test_days_past_due_of_every_day(dpd_bench: Bench, drawn: list) -> None:
     day0 = dt.date(2026, 4, 1)
 
