@@ -262,8 +262,6 @@ CONSTANTS = [
     ("ec_rule_traffic", 1, "max_events_per_ip_minute", 300),
     ("ec_rule_traffic", 1, "max_events_per_session", 500),
     ("ec_rule_session", 1, "gap_minutes", 30),
-    ("ec_rule_attribution", 1, "click_window_days", 7),
-    ("ec_rule_attribution", 1, "impression_window_days", 1),
     ("ec_rule_realtime", 1, "window_hours", 48),
     ("ec_key_category_cvr", 1, "view_window_days", 7),
     ("ec_repurchase_rate_30d", 1, "window_days", 30),
