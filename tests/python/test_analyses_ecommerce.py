@@ -22,7 +22,13 @@ def compiled(demo: Built, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
     def compile_all(*options: str) -> dict[str, str]:
         target = tmp_path_factory.mktemp("analyses")
-        environment = {**demo.environment, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target / "logs")}
+        environment = {
+            **demo.environment,
+            # an empty file of the same name: compiling takes no lock on the one that other tests read
+            "KPI_WAREHOUSE": str(target / demo.warehouse.name),
+            "DBT_TARGET_PATH": str(target),
+            "DBT_LOG_PATH": str(target / "logs"),
+        }
         done = run_dbt("compile", "--quiet", "--select", "path:analyses/ecommerce", *options, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         paths = (target / "compiled").rglob("analyses/ecommerce/*.sql")
@@ -34,8 +40,9 @@ def compiled(demo: Built, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 @pytest.fixture(scope="module")
 def results(demo: Built, compiled: Callable[..., dict[str, str]]) -> dict[str, pd.DataFrame]:
     """Rows of every analysis on the demonstration data."""
+    queries = compiled()
     with duckdb.connect(str(demo.warehouse), read_only=True) as db:
-        return {name: db.execute(sql).df() for name, sql in compiled().items()}
+        return {name: db.execute(sql).df() for name, sql in queries.items()}
 
 
 @pytest.mark.parametrize("name", ANALYSES)
@@ -52,8 +59,8 @@ def test_analysis_says_how_to_read_it(name: str) -> None:
 
 
 def test_other_grains_run(demo: Built, compiled: Callable[..., dict[str, str]]) -> None:
+    queries = compiled("--vars", "{analysis_grain: week}")
     with duckdb.connect(str(demo.warehouse), read_only=True) as db:
-        queries = compiled("--vars", "{analysis_grain: week}")
         for name in ("cvr_by_structure", "funnel_step_losses", "performance_of_sessions", "cvr_by_key_page_path"):
             starts = {
                 start.weekday()
