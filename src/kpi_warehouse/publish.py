@@ -260,6 +260,11 @@ FIRST = """
 """
 
 
+def _differ(a: str, b: str) -> str:
+    """SQL: two doubles differ by more than the order of a floating-point sum explains; null differs from a number."""
+    return f"(({a} is null) <> ({b} is null) or coalesce(abs({a} - {b}) > 1e-12 * greatest(abs({a}), abs({b})), false))"
+
+
 def _append(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime, code: str) -> int:
     """Appends what is new or changed against the ledger (and what vanished, as withdrawn); returns the rows."""
     key = ", ".join(KEY)
@@ -280,9 +285,9 @@ def _append(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime
             false, ?, official.as_of
         from official left join standing on {same}
         where standing.kpi_id is null or standing.is_withdrawn or standing.version <> official.version
-            or standing.value is distinct from official.value
-            or standing.numerator is distinct from official.numerator
-            or standing.denominator is distinct from official.denominator
+            or {_differ("standing.value", "official.value")}
+            or {_differ("standing.numerator", "official.numerator")}
+            or {_differ("standing.denominator", "official.denominator")}
         union all
         select ?, ?, standing.kpi_id, standing.version, standing.domain, standing.period_grain, standing.period_start,
             standing.dimension, standing.dimension_value, null, null, null, true, ?, standing.as_of
@@ -358,10 +363,7 @@ def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
             end as cause
         from first inner join now_ on {same}
         where now_.is_withdrawn or now_.version <> first.version
-            or (now_.value is distinct from first.value
-                and not (abs(coalesce(now_.value, 0) - coalesce(first.value, 0))
-                    <= 1e-12 * greatest(abs(coalesce(first.value, 0)), 1)
-                    and now_.value is not null and first.value is not null))
+            or {_differ('now_.value', 'first.value')}
         """
     )
     row = db.execute("select count(*) from fresh.marts.kpi_restatements").fetchone()

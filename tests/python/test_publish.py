@@ -246,3 +246,14 @@ def test_a_killed_publication_does_no_harm(tmp_path: Path, target: Path, point: 
     assert rows_of(target, "select value from marts.kpi_values") == [(0.6,)]
     with duckdb.connect(str(target.parent / "ledger.duckdb"), read_only=True) as db:
         assert db.execute("select distinct state from publications").fetchall() == [("published",)]
+
+
+def test_the_order_of_a_sum_is_no_restatement(tmp_path: Path, target: Path) -> None:
+    rows = [("a", 1, 4, 0.1 + 0.2 + 0.3, True, "green")]
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", rows), target, now=NOON)
+    rows = [("a", 1, 4, 0.3 + 0.2 + 0.1, True, "green")]
+    again = publishing.publish(make_warehouse(tmp_path / "w.duckdb", rows), target, now=NOON + dt.timedelta(1))
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1 and (again.new_or_changed, again.restated) == (0, 0)
+    rows = [("a", 1, 4, 0.6 + 1e-9, True, "green")]
+    third = publishing.publish(make_warehouse(tmp_path / "w.duckdb", rows), target, now=NOON + dt.timedelta(2))
+    assert (third.new_or_changed, third.restated) == (1, 1)
