@@ -363,7 +363,7 @@ def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
             end as cause
         from first inner join now_ on {same}
         where now_.is_withdrawn or now_.version <> first.version
-            or {_differ('now_.value', 'first.value')}
+            or {_differ("now_.value", "first.value")}
         """
     )
     row = db.execute("select count(*) from fresh.marts.kpi_restatements").fetchone()
