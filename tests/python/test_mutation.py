@@ -99,7 +99,7 @@ def test_properties_see_mutants_of_the_shared_rules(bench_name: str, request: py
                 killed += 1
             finally:
                 bench.sql[model] = original
-    assert report(bench_name, killed, survivors) >= 0.6
+    assert report(bench_name, killed, survivors) >= 0.9
 
 
 @pytest.mark.long
@@ -130,7 +130,7 @@ def test_unit_tests_see_mutants_of_the_kpi_models(lander: Lander) -> None:
                 killed[name] += 1
             else:
                 survivors.append(f"{name}:{mutant.line} {mutant.change}")
-    assert report("unit tests of KPI models", sum(killed.values()), survivors) >= 0.6
+    assert report("unit tests of KPI models", sum(killed.values()), survivors) >= 0.9
 
 
 def unit_failures(lander: Lander) -> set[str]:
