@@ -50,7 +50,7 @@ def test_what_the_traffic_filter_left_out_is_counted(demo: Built) -> None:
             published=True,
         )
     )
-    assert set(refused) == {"bot", "ip_flood", "session_limit", "test", "unknown_event"}
+    assert set(refused) >= {"bot", "test", "unknown_event"}
     ((accepted,),) = demo.rows("select rows_accepted from marts.dq_reconciliation where table_name = 'events'")
     ((counted,),) = demo.rows("select count(*) from intermediate.int_ecommerce__events")
     assert counted + sum(refused.values()) == accepted
