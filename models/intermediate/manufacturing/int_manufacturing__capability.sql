@@ -41,9 +41,9 @@ lines as (
 
 ),
 
-horizon as (
+periods as (
 
-    select * from {{ ref('int_manufacturing__as_of') }}
+    select * from {{ ref('int_manufacturing__periods') }}
 
 ),
 
@@ -86,33 +86,37 @@ placed as (
     select
         observations.characteristic,
         observations.machine_id,
+        observations.line_id,
         grains.period_grain,
         case
             when grains.period_grain <> 'whole'
                 then {{ period_start('grains.period_grain', to_local('observations.observed_at', 'lines.time_zone')) }}
         end as period_start,
-        {{ to_local('horizon.as_of_utc', 'lines.time_zone') }} as as_of_on_the_line,
         observations.measured_value,
         observations.sigma_estimate
     from observations
     inner join lines on observations.line_id = lines.line_id
     cross join grains
-    cross join horizon
 
 ),
 
 sliced as (        -- every machine by itself, and all machines of the characteristic together
 
-    {% for machine_id in ['machine_id', "'all'"] -%}
+    {% for machine_id in ['placed.machine_id', "'all'"] -%}
     select
-        characteristic,
+        placed.characteristic,
         {{ machine_id }} as machine_id,
-        period_grain,
-        period_start,
-        as_of_on_the_line,
-        measured_value,
-        sigma_estimate
+        placed.period_grain,
+        placed.period_start,
+        periods.is_closed,
+        placed.measured_value,
+        placed.sigma_estimate
     from placed
+    left join periods
+        on
+            placed.line_id = periods.line_id
+            and placed.period_grain = periods.period_grain
+            and placed.period_start = periods.period_start
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -130,7 +134,7 @@ described as (
         avg(measured_value) as mean_value,
         avg(sigma_estimate) as sigma_within,
         stddev_samp(measured_value) as sigma_overall,
-        min(as_of_on_the_line) as earliest_as_of
+        {{ all_true('is_closed') }} as is_final
     from sliced
     group by characteristic, machine_id, period_grain, period_start
 
@@ -172,6 +176,6 @@ select
     case when coalesce(cpu, cpl) <= coalesce(cpl, cpu) then coalesce(cpu, cpl) else coalesce(cpl, cpu) end as cpk,
     pp,
     case when coalesce(ppu, ppl) <= coalesce(ppl, ppu) then coalesce(ppu, ppl) else coalesce(ppl, ppu) end as ppk,
-    case when period_grain <> 'whole' then {{ period_end('period_grain', 'period_start') }} <= earliest_as_of end as is_final
+    is_final
 from indexed
 where measured_pieces > 0
