@@ -14,24 +14,14 @@ The libraries are the extra `reference`: the tests are skipped where they are no
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-from types import ModuleType
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from .conftest import Built
+from .support.reference import library
 
 TOLERANCE = 1e-9
-
-
-def library(name: str) -> ModuleType:
-    """A module of the extra `reference`."""
-    if importlib.util.find_spec(name.split(".")[0]) is None:
-        pytest.skip(f"{name} is not installed (pip install 'kpi-warehouse[reference]')")
-    return importlib.import_module(name)
 
 
 def frame(built: Built, columns: list[str], query: str) -> pd.DataFrame:
