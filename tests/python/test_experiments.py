@@ -14,7 +14,7 @@ WINDOW = pd.Timedelta(days=14)
 COLUMNS = [
     "experiment_id", "variant", "is_control", "assigned_persons", "immature_persons", "mixed_persons", "observed_persons",
     "converted_persons", "valid_orders", "gmv", "absolute_lift", "lift_lower", "lift_upper", "z_score", "p_value",
-    "srm_chi_square", "srm_p_value", "has_sample_ratio_mismatch",
+    "srm_chi_square", "srm_p_value", "has_sample_ratio_mismatch", "refund_rate", "refund_z", "is_guardrail_worse",
 ]  # fmt: skip
 
 
@@ -91,6 +91,28 @@ def test_intervals_cover_what_was_planted(results: pd.DataFrame) -> None:
             assert treatment["p_value"] > 0.05
         else:
             assert treatment["absolute_lift"] > 0
+
+
+def test_no_guardrail_was_planted_to_break(demo: Built, results: pd.DataFrame) -> None:
+    """Chance differences of few orders are no alarm; the z of refunds is that of the two-by-two table of paid orders."""
+    stats = library("scipy.stats")
+    assert not results["is_guardrail_worse"].any()
+    paid = {
+        (name, variant): (orders, refunded)
+        for name, variant, orders, refunded in demo.rows(
+            """select experiment_id, variant, count(*), count(*) filter (where refund_count > 0)
+            from intermediate.int_ecommerce__experiment_persons as persons
+            inner join intermediate.int_ecommerce__orders as orders
+                on persons.person_id = orders.person_id and paid_at between assigned_at and window_ends_at
+            where is_mature and variant is not null group by all"""
+        )
+    }
+    for name in EXPERIMENTS:
+        (few, back), (others, others_back) = paid[name, "treatment"], paid[name, "control"]
+        assert results.loc[(name, "treatment"), "refund_rate"] == pytest.approx(back / few)
+        table = [[back, few - back], [others_back, others - others_back]]
+        squared = stats.chi2_contingency(table, correction=False).statistic
+        assert results.loc[(name, "treatment"), "refund_z"] ** 2 == pytest.approx(squared, abs=1e-5)
 
 
 def test_immature_and_mixed_persons_are_out(demo: Built, results: pd.DataFrame, persons: pd.DataFrame) -> None:
