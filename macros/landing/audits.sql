@@ -26,7 +26,7 @@ select
     {%- if raw.found -%}
     (select count(*) from {{ raw.relation }} as landed)
     {%- elif seed -%}
-    (select count(*) from {{ api.Relation.create(database=target.database, schema='seeds', identifier=seed) }})
+    (select count(*) from {{ api.Relation.create(database=this.database, schema='seeds', identifier=seed) }})
     {%- else -%}
     0
     {%- endif -%}
