@@ -20,6 +20,7 @@ COMMANDS = {
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
     "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),
+    "osi": ("kpi_warehouse.governance.osi", "osi_command", "Write the semantic layer for other tools (OSI)."),
     "propose": ("kpi_warehouse.governance.change", "propose_command", "Propose a new version of a KPI."),
     "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),
     "published": ("kpi_warehouse.governance.history", "published_command", "Reproduce what was published."),

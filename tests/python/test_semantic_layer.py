@@ -150,19 +150,27 @@ CHECKS = [
     Check("cr_first_time_pass_rate", "cr_first_time_pass_rate", 1, DAYS, SEGMENTS),
     Check("cr_approval_rate", "cr_approval_rate", 1, DAYS, {"channel": "channel", "customer_type": "customer_type"}),
     Check("cr_node_sla_rate", "cr_node_sla_rate", 1, DAYS, {"node": "node", "channel": "channel"}),
-    Check("cr_active_accounts", "cr_active_accounts", 1, CALENDAR, ACCOUNTS | {"fraud_type": "account_stock__fraud_type"}),
+    Check(
+        "cr_active_accounts", "cr_active_accounts", 1, CALENDAR, ACCOUNTS | {"fraud_type": "account_stock__fraud_type"}
+    ),
     Check("cr_disputed_accounts", "cr_disputed_accounts", 1, CALENDAR, ACCOUNTS, counts=True),
     Check("cr_dpd30_rate", "cr_dpd30_rate", 2, CALENDAR, ACCOUNTS),
     Check("cr_dpd30_rate_v1", "cr_dpd30_rate", 1, CALENDAR, ACCOUNTS),
     Check("cr_fraud_share_of_dpd30", "cr_fraud_share_of_dpd30", 1, ("month",), {"channel": "channel"}),
     Check("cr_wip", "cr_wip", 1, ("day",), {"channel": "channel"}),
     Check("cr_vintage_mob3_dpd30_rate", "cr_vintage_mob3_dpd30_rate", 1, ("cohort_month",), ACCOUNTS),
-    Check("cr_fpd7_rate", "cr_fpd7_rate", 1, ("cohort_month",), {"channel": "channel", "customer_type": "customer_type"}),
+    Check(
+        "cr_fpd7_rate", "cr_fpd7_rate", 1, ("cohort_month",), {"channel": "channel", "customer_type": "customer_type"}
+    ),
     Check(
         "cr_fpd30_rate", "cr_fpd30_rate", 1, ("cohort_month",), {"channel": "channel", "customer_type": "customer_type"}
     ),
     Check(
-        "cr_dpd1_rate_7d", "cr_dpd1_rate_7d", 1, ("week", "month"), {"channel": "channel", "customer_type": "customer_type"}
+        "cr_dpd1_rate_7d",
+        "cr_dpd1_rate_7d",
+        1,
+        ("week", "month"),
+        {"channel": "channel", "customer_type": "customer_type"},
     ),
     Check(
         "cr_dpd1_rate_14d",
@@ -339,7 +347,9 @@ def test_a_wrong_metric_is_found_out(engine: Engine, warehouse: duckdb.DuckDBPyC
     assert disagreements(warehouse, engine, Check("ec_gmv", "ec_aov"), "month", "all")
 
 
-def test_every_additive_kpi_has_a_metric_and_every_metric_a_check(engine: Engine, warehouse: duckdb.DuckDBPyConnection) -> None:
+def test_every_additive_kpi_has_a_metric_and_every_metric_a_check(
+    engine: Engine, warehouse: duckdb.DuckDBPyConnection
+) -> None:
     dictionary = dict(
         warehouse.execute("select kpi_id, kpi_kind from marts.metric_dictionary where status <> 'draft'").fetchall()
     )
