@@ -72,6 +72,7 @@ KEYS = {
     "source_contradictions": ("contradiction_id",),
     "kpi_dq_dependencies": ("kpi_prefix", "depends_on_kpi_id"),
     "owners": ("role",),
+    "bottleneck_stations": ("station_id", "kpi_id", "valid_from"),
     "released_checksums": ("kpi_id", "version"),
 }
 
@@ -458,6 +459,33 @@ def test_quality_kpis_have_standing_targets() -> None:
         assert grains >= set(split(VERSIONS[kpi, "1"]["grains"])), kpi
 
 
+def test_bottlenecks_have_targets_and_a_baseline_where_these_need_one() -> None:
+    rows = read("bottleneck_stations")
+    for row in rows:
+        targets = [t for t in TARGETS if (t["condition"], t["kpi_id"]) == ("bottleneck_station", row["kpi_id"])]
+        assert targets, row
+        needed = any(t["points_to_baseline"] or t["relative_to_baseline"] for t in targets)
+        assert not needed or row["baseline_value"], row
+        assert day(row["valid_from"], date.min) < day(row["valid_to"], date.max) and row["named_by"] in OWNERS
+    spans: dict[tuple[str, str], list[tuple[date, date]]] = {}
+    for row in rows:
+        span = (day(row["valid_from"], date.min), day(row["valid_to"], date.max))
+        spans.setdefault((row["station_id"], row["kpi_id"]), []).append(span)
+    assert all(a[1] <= b[0] for own in spans.values() for a, b in itertools.pairwise(sorted(own)))
+
+
+CONDITIONS = {"campaign_day", "key_category", "bottleneck_station", "margin_budget", "same_month_last_year"}
+
+
+def test_every_condition_is_one_that_the_scorecard_applies() -> None:
+    assert {t["condition"] for t in TARGETS} - {""} <= CONDITIONS
+    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_scorecard.sql").read_text(encoding="utf-8")
+    assert [name for name in CONDITIONS if f"'{name}'" not in sql] == []
+    for t in TARGETS:
+        # the value a year before is a month's
+        assert t["condition"] != "same_month_last_year" or t["period_grain"] == "month", t["target_id"]
+
+
 # --------------------------------------------------------------------------- alerts and the rest
 
 
@@ -473,6 +501,18 @@ def test_alert_rules_fit_their_kpi() -> None:
         assert bool(a["baseline_window"]) == (a["kind"] in {"sigma3", "western_electric", "vs_baseline"})
         assert bool(a["guardrail_of"]) == (a["kind"] == "guardrail_change")
         assert not a["guardrail_of"] or a["guardrail_of"] in KPIS
+
+
+def test_every_kind_of_rule_is_evaluated() -> None:
+    """`level` is the value itself; every other kind is named where alerts are worked out."""
+    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_alerts.sql").read_text(encoding="utf-8")
+    kinds = {a["kind"] for a in ALERTS}
+    assert kinds and [kind for kind in kinds - {"level"} if f"'{kind}'" not in sql] == []
+
+
+def test_the_reminder_comes_when_the_rule_fires() -> None:
+    limits = {p["value"] for p in PARAMETERS if p["parameter"] == "uncoded_reminder_minutes"}
+    assert limits == {a["threshold_value"] for a in ALERTS if a["kind"] == "uncoded_stop"}
 
 
 def test_live_rules_read_shifts_or_real_time() -> None:
