@@ -18,6 +18,7 @@ COMMANDS = {
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
     "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
+    "lineage": ("kpi_warehouse.governance.column_lineage", "lineage_command", "Show what a column is made of."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
     "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),
     "osi": ("kpi_warehouse.governance.osi", "osi_command", "Write the semantic layer for other tools (OSI)."),

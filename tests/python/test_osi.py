@@ -73,7 +73,7 @@ def misshapen(kind: str, node: dict[str, Any]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def manifest(demo: Built) -> Path:
-    return Path(demo.settings["DBT_TARGET_PATH"]) / "semantic_manifest.json"
+    return Path(demo.environment["DBT_TARGET_PATH"]) / "semantic_manifest.json"
 
 
 @pytest.fixture(scope="module")
@@ -168,5 +168,5 @@ def test_expressions_give_the_numbers_of_the_semantic_layer(demo: Built, manifes
 def test_the_command_writes_yaml_and_json(demo: Built, tmp_path: Path) -> None:
     for name, read in (("semantic.yml", yaml.safe_load), ("semantic.json", json.loads)):
         out = tmp_path / name
-        assert "datasets" in run_kpi("osi", "--out", str(out), **demo.settings).stdout
+        assert "datasets" in run_kpi("osi", "--out", str(out), **demo.environment).stdout
         assert read(out.read_text(encoding="utf-8"))["semantic_model"][0]["metrics"]

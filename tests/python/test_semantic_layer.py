@@ -262,7 +262,7 @@ NOT_ADDITIVE = {
 
 @pytest.fixture(scope="module")
 def engine(demo: Built) -> Engine:
-    return Engine(Path(demo.settings["DBT_TARGET_PATH"]) / "semantic_manifest.json")
+    return Engine(Path(demo.environment["DBT_TARGET_PATH"]) / "semantic_manifest.json")
 
 
 @pytest.fixture(scope="module")
@@ -394,7 +394,7 @@ def test_metrics_stand_in_files_of_their_own() -> None:
 @pytest.mark.long
 def test_the_command_of_the_document_answers(demo: Built, project_copy: Path, tmp_path: Path) -> None:
     """`mf query` as the document shows it, in a project of its own."""
-    environment = {**os.environ, **demo.settings, "DBT_TARGET_PATH": "target", "DBT_LOG_PATH": str(tmp_path / "logs")}
+    environment = {**os.environ, **demo.environment, "DBT_TARGET_PATH": "target", "DBT_LOG_PATH": str(tmp_path / "logs")}
     tools = Path(sys.executable).parent
     subprocess.run(
         [str(tools / "dbt"), "parse", "--quiet"], cwd=project_copy, env=environment, check=True, capture_output=True
