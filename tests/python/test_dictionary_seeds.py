@@ -70,6 +70,7 @@ KEYS = {
     "source_contradictions": ("contradiction_id",),
     "kpi_dq_dependencies": ("kpi_prefix", "depends_on_kpi_id"),
     "owners": ("role",),
+    "dq_checks": ("rule_id", "domain"),
     "released_checksums": ("kpi_id", "version"),
 }
 
