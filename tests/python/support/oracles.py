@@ -123,24 +123,49 @@ def days_past_due(
     last: dt.date,
     instalments: Sequence[tuple[dt.date, Decimal]],
     payments: Sequence[tuple[dt.date, Decimal]],
+    snapshots: Mapping[dt.date, int],
     *,
     grace: int,
     tolerance: Decimal,
+    max_age: int,
 ) -> dict[dt.date, int]:
-    """DPD of an account at the end of every day on which it is open and not fully repaid."""
+    """DPD of an account at the end of every day on which it is open and not fully repaid.
+
+    Without instalments the lender's last snapshot counts as it stands, for `max_age` days.
+    """
     found = {}
     day = booked
     while day <= last and (ended is None or day < ended):
+        if not instalments:
+            young = [on for on in snapshots if day - dt.timedelta(max_age) <= on <= day]
+            found[day] = snapshots[max(young)] if young else 0
+            day += dt.timedelta(1)
+            continue
         paid = sum((amount for on, amount in payments if on <= day), Decimal(0))
         due, oldest = Decimal(0), None
         for due_date, amount in sorted(instalments):
             due += amount
             if oldest is None and paid < due - tolerance:
                 oldest = due_date
-        if instalments and oldest is None:
+        if oldest is None:
             day += dt.timedelta(1)
             continue  # fully repaid as of this day
-        late = (day - oldest).days if oldest is not None and oldest < day else 0
+        late = (day - oldest).days if oldest < day else 0
         found[day] = 0 if late <= grace else late
         day += dt.timedelta(1)
     return found
+
+
+def account_state(day: dt.date, closed: dt.date | None, charged_off: dt.date | None, is_in_arrears_table: bool) -> str:
+    """State of a booked account at the end of a day; the last argument: it has a DPD on that day while it lives."""
+    if charged_off is not None and charged_off <= day:
+        return "charged_off"
+    if closed is not None and closed <= day:
+        return "closed"
+    return "open" if is_in_arrears_table else "repaid"
+
+
+def newest_flag(day: dt.date, flags: Sequence[tuple[dt.date, dt.datetime, str]]) -> bool:
+    """Whether the newest of the (day, moment, level) flags up to a day says fraud."""
+    seen = [(moment, level) for on, moment, level in flags if on <= day]
+    return bool(seen) and max(seen)[1] in ("suspected", "confirmed")
