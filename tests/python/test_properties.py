@@ -356,7 +356,9 @@ def test_days_past_due_of_every_day(dpd_bench: Bench, drawn: list) -> None:
     days = {row[1:3]: row[5:] for row in got if row[0] == "day"}
     assert days == daily and len(days) == sum(row[0] == "day" for row in got)
     spans = [row[1:5] for row in got if row[0] == "spell"]
-    held = [((name, start + dt.timedelta(n)), state) for name, start, end, state in spans for n in range((end - start).days)]
+    held = [
+        ((name, start + dt.timedelta(n)), state) for name, start, end, state in spans for n in range((end - start).days)
+    ]
     assert dict(held) == states and len(held) == len(states)
 
 

@@ -23,10 +23,27 @@ FLIPS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 SWAPS = {"min": "max", "max": "min"}
 STARTS = {"where", "and", "or", "on", "when", "having"}
 #: Words at which a condition ends, at its own depth of brackets.
-ENDS = {"and", "or", "then", "group", "order", "union", "left", "inner", "cross", "full", "window", "having", "limit", "where"}
+ENDS = {
+    "and",
+    "or",
+    "then",
+    "group",
+    "order",
+    "union",
+    "left",
+    "inner",
+    "cross",
+    "full",
+    "window",
+    "having",
+    "limit",
+    "where",
+}
 ENDS |= {"on", "end", "else", "as", "from", "when"}
 #: The choice of rows of the dictionary, and the joins of keys.
-WIRING = re.compile(r"\b(kpi_id|metric_id|parameter|version = \d+)\b|^[\w.]+ = [\w.]+\.[\w.]+$|^\(?true\)?$|^\(?false\)?$")
+WIRING = re.compile(
+    r"\b(kpi_id|metric_id|parameter|version = \d+)\b|^[\w.]+ = [\w.]+\.[\w.]+$|^\(?true\)?$|^\(?false\)?$"
+)
 #: Templates whose strings are names, not SQL.
 NAMES = re.compile(
     r"^\{\{-?\s*(ref|config|var|doc|kpi_rows|typed_null|ts_literal|credit_is_landed|credit_dpd_is_landed|has_landed"
@@ -173,7 +190,12 @@ def _in_sql(text: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
         following = tokens[i + 1] if i + 1 < len(tokens) else None
         if word in FLIPS:
             yield token.start, token.end, FLIPS[word]
-        elif word in SWAPS and following and following.text == "(" and "(value)" not in text[token.start : token.start + 11]:
+        elif (
+            word in SWAPS
+            and following
+            and following.text == "("
+            and "(value)" not in text[token.start : token.start + 11]
+        ):
             yield token.start, token.end, SWAPS[word]
         elif word == "count" and [t.text for t in tokens[i + 1 : i + 3]] == ["(", "distinct"]:
             yield token.start, tokens[i + 2].end, "count("
@@ -181,7 +203,12 @@ def _in_sql(text: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
             yield token.start, tokens[i + 2].end, "is null"
         elif word == "is" and following and following.text == "null":
             yield token.start, following.end, "is not null"
-        elif word == "not" and tokens[i - 1].text != "is" and following and following.text not in ("null", "in", "exists"):
+        elif (
+            word == "not"
+            and tokens[i - 1].text != "is"
+            and following
+            and following.text not in ("null", "in", "exists")
+        ):
             yield token.start, token.end, ""
         elif word in "+-" and following and following.kind == "number" and following.text == "1":
             yield following.start, following.end, "2"
@@ -190,8 +217,13 @@ def _in_sql(text: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
             of_between.add(end)
             stop = _end(tokens, depths, end + 1, ENDS) - 1
             begin = i
-            while begin and depths[begin - 1] >= depths[i] and not (
-                depths[begin - 1] == depths[i] and tokens[begin - 1].text.lower() in STARTS | {"not", "then", "else", ","}
+            while (
+                begin
+                and depths[begin - 1] >= depths[i]
+                and not (
+                    depths[begin - 1] == depths[i]
+                    and tokens[begin - 1].text.lower() in STARTS | {"not", "then", "else", ","}
+                )
             ):
                 if tokens[begin - 1].text == "(" and depths[begin - 1] < depths[i]:
                     break
@@ -208,17 +240,23 @@ def _in_sql(text: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
         if word == "when" and tokens[i + 1].kind == "string":
             continue  # a member of a simple case
         yield from _dropped(text, tokens, depths, of_between, i + 1)
-    if tokens and any(t.text.lower() in ("and", "or") for t, d in zip(tokens, depths, strict=True) if d == 0) and (
-        tokens[0].text.lower() not in ("select", "with", "case")
+    if (
+        tokens
+        and any(t.text.lower() in ("and", "or") for t, d in zip(tokens, depths, strict=True) if d == 0)
+        and (tokens[0].text.lower() not in ("select", "with", "case"))
     ):
         yield from _dropped(text, tokens, depths, of_between, 0)  # a string that is a condition
 
 
-def _dropped(text: str, tokens: list[Token], depths: list[int], of_between: set[int], i: int) -> Iterator[tuple[int, int, str]]:
+def _dropped(
+    text: str, tokens: list[Token], depths: list[int], of_between: set[int], i: int
+) -> Iterator[tuple[int, int, str]]:
     stop = i
     while stop < len(tokens):
         word = tokens[stop].text.lower()
-        if depths[stop] < depths[i] or (depths[stop] == depths[i] and stop > i and stop not in of_between and (word in ENDS or word == ",")):
+        if depths[stop] < depths[i] or (
+            depths[stop] == depths[i] and stop > i and stop not in of_between and (word in ENDS or word == ",")
+        ):
             break
         stop += 1
     if stop == i:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -29,18 +29,20 @@ class UnitBench:
     """The unit tests of the selected models, with all mutants of each model written into its statement.
 
     Args:
-        lander: Its warehouse is filled with the (empty) relations of which unit tests read the columns.
-        selection: A dbt selection of models.
+        lander: Its warehouse holds the relations of which unit tests read the columns.
+        folders: Below `models/`.
     """
 
-    def __init__(self, lander: Lander, selection: str) -> None:
-        lander.clear()
-        lander.models("path:models")
+    def __init__(self, lander: Lander, folders: Sequence[str]) -> None:
         manifest = lander.manifest
-        result = lander.dbt("list", "--select", selection, "--resource-type", "model", "--output", "name")
-        names = {name.split(".")[-1] for name in result}
-        self.models = {node.name: node for node in manifest.nodes.values() if node.name in names}
+        self.models = {
+            node.name: node
+            for node in manifest.nodes.values()
+            if node.resource_type == "model"
+            and node.original_file_path.startswith(tuple(f"models/{f}/" for f in folders))
+        }
         self.mutants: dict[str, list[Mutant]] = {}
+        self.compiled: dict[str, str] = {}
         self.cases: dict[str, list[Case]] = defaultdict(list)
         originals = {name: node.raw_code for name, node in self.models.items()}
         expected = {test.unique_id: test.expect.rows for test in manifest.unit_tests.values()}
@@ -48,7 +50,10 @@ class UnitBench:
             for name, node in self.models.items():
                 self.mutants[name] = mutants(node.raw_code)
                 node.raw_code = marked(node.raw_code, self.mutants[name])
-            for run in lander.dbt("test", "--select", f"{selection},test_type:unit").results:
+            selection = [f"path:models/{folder}" for folder in folders]
+            for run in lander.dbt("compile", "--select", *selection).results:
+                self.compiled[run.node.name] = run.node.compiled_code
+            for run in lander.dbt("test", "--select", *(f"{path},test_type:unit" for path in selection)).results:
                 if not hasattr(run.node, "tested_node_unique_id"):
                     continue  # a hook
                 name = run.node.tested_node_unique_id.split(".")[2]
@@ -81,21 +86,3 @@ class UnitBench:
             except duckdb.Error:
                 return "killed"
         return "stillborn" if cases and broken == len(cases) else "survived"
-
-    def verdicts(self, names: Iterable[str] | None = None) -> dict[str, list[tuple[Mutant, str]]]:
-        """Every mutant of these models (all) and what the unit tests say of it."""
-        return {
-            name: [(mutant, self.verdict(name, mutant)) for mutant in self.mutants[name]]
-            for name in (names or self.mutants)
-        }
-
-
-def scores(found: dict[str, list[tuple[Mutant, str]]]) -> dict[str, tuple[int, int]]:
-    """Killed and counted mutants by model."""
-    return {
-        name: (
-            sum(verdict == "killed" for _, verdict in verdicts),
-            sum(verdict != "stillborn" for _, verdict in verdicts),
-        )
-        for name, verdicts in found.items()
-    }
