@@ -169,3 +169,24 @@ def newest_flag(day: dt.date, flags: Sequence[tuple[dt.date, dt.datetime, str]])
     """Whether the newest of the (day, moment, level) flags up to a day says fraud."""
     seen = [(moment, level) for on, moment, level in flags if on <= day]
     return bool(seen) and max(seen)[1] in ("suspected", "confirmed")
+
+
+def arrears_episodes(
+    booked: dt.date, ended: dt.date | None, last: dt.date, alive: Mapping[dt.date, int], *, least: int, most: int
+) -> dict[dt.date, dt.date | None]:
+    """First day of each episode of `least` to `most` days past due, and the first day after it without any, if any.
+
+    alive: DPD of every day as if the account never closed; a day not in it is fully repaid. On its last day the
+    payments of that day still count, later they do not.
+    """
+    found: dict[dt.date, dt.date | None] = {}
+    day = booked
+    while day <= last and (ended is None or day < ended):
+        before = alive.get(day - dt.timedelta(1), 0) if day > booked else 0
+        if least <= alive.get(day, 0) <= most and before <= 0:
+            later = day + dt.timedelta(1)
+            while later <= last and (ended is None or later <= ended) and alive.get(later, 0) > 0:
+                later += dt.timedelta(1)
+            found[day] = later if later <= last and (ended is None or later <= ended) else None
+        day += dt.timedelta(1)
+    return found
