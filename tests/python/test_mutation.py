@@ -63,6 +63,7 @@ where a >= 1
     found = mutants(sql)
     assert [sql[mutant.start : mutant.end] + " => " + mutant.new for mutant in found] == [
         "min => max",
+        "not => ",
         "1 => 2",
         "n => (n) + 1",
         "a >= 1 => true",
@@ -75,7 +76,7 @@ where a >= 1
     ]
     text = marked(sql, found)
     assert unmarked(text) == sql.replace(", 1) }}", ', "1") }}')
-    assert "where a  >  1" in mutated(text, found[4])
+    assert "where a  >  1" in mutated(text, found[5])
 
 
 @pytest.fixture(scope="module")
