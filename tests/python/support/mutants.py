@@ -74,11 +74,11 @@ class Token:
     end: int
 
 
-def mutants(sql: str) -> list[Mutant]:
-    """All mutants of a model's SQL, in the order of their places."""
+def mutants(sql: str, first: int = 0) -> list[Mutant]:
+    """All mutants of a model's SQL, in the order of their places, numbered from `first`."""
     found = sorted(set(_changes(sql, 0)), key=lambda change: (change[0], -change[1], change[2]))
     made = []
-    for number, (start, end, new, quoted) in enumerate(found):
+    for number, (start, end, new, quoted) in enumerate(found, first):
         line = sql.count("\n", 0, start) + 1
         first, last = sql.rfind("\n", 0, start) + 1, sql.find("\n", end) if "\n" in sql[end:] else len(sql)
         changed = f"{sql[first:start]}{new}{sql[end:last]}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 
@@ -26,57 +26,64 @@ class Case:
 
 
 class UnitBench:
-    """The unit tests of the selected models, with all mutants of each model written into its statement.
+    """The unit tests of the selected models, with all mutants of models and macros written into their statements.
 
     Args:
         lander: Its warehouse holds the relations of which unit tests read the columns.
         folders: Below `models/`.
+        macro_folders: Below `macros/`: what several models share.
     """
 
-    def __init__(self, lander: Lander, folders: Sequence[str]) -> None:
+    def __init__(self, lander: Lander, folders: Sequence[str], macro_folders: Sequence[str] = ()) -> None:
         manifest = lander.manifest
         self.models = {
             node.name: node
             for node in manifest.nodes.values()
-            if node.resource_type == "model"
-            and node.original_file_path.startswith(tuple(f"models/{f}/" for f in folders))
+            if node.resource_type == "model" and _below(node, "models", folders)
+        }
+        macros = {
+            f"macro {macro.name}": macro
+            for macro in manifest.macros.values()
+            if _below(macro, "macros", macro_folders) and not macro.name.startswith("spark__")
         }
         self.mutants: dict[str, list[Mutant]] = {}
         self.compiled: dict[str, str] = {}
-        self.cases: dict[str, list[Case]] = defaultdict(list)
-        originals = {name: node.raw_code for name, node in self.models.items()}
+        self.cases: list[Case] = []
+        texts = {name: node.raw_code for name, node in self.models.items()}
+        texts |= {name: macro.macro_sql for name, macro in macros.items()}
         expected = {test.unique_id: test.expect.rows for test in manifest.unit_tests.values()}
+        first = 0
+        for name in sorted(texts):
+            self.mutants[name] = mutants(texts[name], first)
+            first += len(self.mutants[name])
         try:
-            for name, node in self.models.items():
-                self.mutants[name] = mutants(node.raw_code)
-                node.raw_code = marked(node.raw_code, self.mutants[name])
+            for name, text in texts.items():
+                _put(self.models.get(name) or macros[name], marked(text, self.mutants[name]))
             selection = [f"path:models/{folder}" for folder in folders]
             for run in lander.dbt("compile", "--select", *selection).results:
                 self.compiled[run.node.name] = run.node.compiled_code
             for run in lander.dbt("test", "--select", *(f"{path},test_type:unit" for path in selection)).results:
                 if not hasattr(run.node, "tested_node_unique_id"):
                     continue  # a hook
-                name = run.node.tested_node_unique_id.split(".")[2]
                 rows = expected[run.node.unique_id]
                 columns = list(rows[0]) if rows and isinstance(rows, list) else []
-                self.cases[name].append(Case(run.node.name, run.node.compiled_code, columns))
+                self.cases.append(Case(run.node.name, run.node.compiled_code, columns))
         finally:
-            for name, node in self.models.items():
-                node.raw_code = originals[name]
+            for name, text in texts.items():
+                _put(self.models.get(name) or macros[name], text)
         self.db = duckdb.connect(config={"threads": 1})
         self.db.execute("set TimeZone = 'UTC'")
-        for cases in self.cases.values():
-            for case in cases:
-                case.rows = self._rows(case, unmarked(case.sql))
+        for case in self.cases:
+            case.rows = self._rows(case, unmarked(case.sql))
 
     def _rows(self, case: Case, sql: str) -> list[str]:
         columns = ", ".join(f'"{column}"' for column in case.columns) or "*"
         return sorted(map(str, self.db.execute(f"select {columns} from ({sql})").fetchall()))
 
-    def verdict(self, model: str, mutant: Mutant) -> str:
-        """`killed` by a unit test of the model, `survived`, or `stillborn` (no statement that runs)."""
+    def verdict(self, mutant: Mutant) -> str:
+        """`killed` by a unit test, `survived`, or `stillborn` (no statement that runs)."""
+        cases = [case for case in self.cases if f"/*<{mutant.number}*/" in case.sql]
         broken = 0
-        cases = self.cases[model]
         for case in cases:
             try:
                 if self._rows(case, mutated(case.sql, mutant)) != case.rows:
@@ -86,3 +93,11 @@ class UnitBench:
             except duckdb.Error:
                 return "killed"
         return "stillborn" if cases and broken == len(cases) else "survived"
+
+
+def _below(node: Any, root: str, folders: Sequence[str]) -> bool:
+    return node.original_file_path.startswith(tuple(f"{root}/{folder}/" for folder in folders))
+
+
+def _put(node: Any, text: str) -> None:
+    setattr(node, "raw_code" if hasattr(node, "raw_code") else "macro_sql", text)
