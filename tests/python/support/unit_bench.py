@@ -81,7 +81,9 @@ class UnitBench:
         return sorted(map(str, self.db.execute(f"select {columns} from ({sql})").fetchall()))
 
     def verdict(self, mutant: Mutant) -> str:
-        """`killed` by a unit test, `survived`, or `stillborn` (no statement that runs)."""
+        """`killed` by a unit test, `survived`, `stillborn` (no statement that runs) or `unused` (in none of the models)."""
+        if not any(f"/*<{mutant.number}*/" in text for text in self.compiled.values()):
+            return "unused"
         cases = [case for case in self.cases if f"/*<{mutant.number}*/" in case.sql]
         broken = 0
         for case in cases:
