@@ -54,7 +54,7 @@ test: install  ## Lint, Python tests, dbt unit and data tests, conformance (unde
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile
 
 clean:  ## Remove what a build wrote (not the environment, not published numbers)
 	rm -rf target logs warehouse.duckdb warehouse.duckdb.wal data/raw

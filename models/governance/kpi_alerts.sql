@@ -1,3 +1,10 @@
+{%- set slice = ['rule_id', 'kpi_id', 'version', 'domain', 'period_grain', 'period_start', 'period_end', 'dimension', 'dimension_value'] -%}
+{%- set rule = ['kind', 'comparison', 'severity', 'rule_threshold', 'baseline_window', 'response_en', 'response_zh', 'owner_role'] -%}
+{%- set value = ['value', 'previous_value', 'target_value', 'baseline_value', 'is_final', 'as_of'] -%}
+{%- set alert = [
+    'rule_id', 'severity', 'kpi_id', 'version', 'domain', 'period_grain', 'period_start', 'period_end', 'dimension', 'dimension_value',
+    'observed_value', 'threshold_value', 'comparison', 'response_en', 'response_zh', 'owner_role', 'is_final', 'as_of'
+] -%}
 with
 
 scorecard as (
@@ -9,6 +16,30 @@ scorecard as (
 rules as (
 
     select * from {{ ref('stg_dictionary__alert_rules') }}
+
+),
+
+definitions as (
+
+    select * from {{ ref('stg_dictionary__definitions') }}
+
+),
+
+stops as (
+
+    select * from {{ ref('fct_stops') }}
+
+),
+
+shifts as (
+
+    select * from {{ ref('int_manufacturing__shifts') }}
+
+),
+
+manufacturing_horizon as (
+
+    select * from {{ ref('int_manufacturing__as_of') }}
 
 ),
 
@@ -55,7 +86,11 @@ observed as (
         scorecard.target_value,
         scorecard.baseline_value,
         scorecard.is_final,
-        scorecard.as_of
+        scorecard.as_of,
+        row_number() over (
+            partition by rules.rule_id, scorecard.dimension, scorecard.dimension_value
+            order by scorecard.period_start nulls last
+        ) as place
     from rules
     inner join scorecard
         on rules.kpi_id = scorecard.kpi_id
@@ -66,19 +101,7 @@ observed as (
             or rules.dimension = scorecard.dimension || '=' || scorecard.dimension_value
         )
         and (rules.version is null or rules.version = scorecard.version)
-    where scorecard.is_final or rules.is_live
-
-),
-
-numbered as (
-
-    select
-        observed.*,
-        row_number() over (
-            partition by rule_id, dimension, dimension_value
-            order by period_start nulls last
-        ) as place
-    from observed
+    where rules.kind <> 'uncoded_stop' and (scorecard.is_final or rules.is_live)
 
 ),
 
@@ -86,51 +109,55 @@ numbered as (
 baselines as (
 
     select
-        numbered.rule_id,
-        numbered.dimension,
-        numbered.dimension_value,
-        numbered.place,
+        observed.rule_id,
+        observed.dimension,
+        observed.dimension_value,
+        observed.place,
         avg(earlier.value) as window_mean,
         stddev_samp(earlier.value) as window_sigma,
         count(earlier.value) as window_points
-    from numbered
-    inner join numbered as earlier
-        on numbered.rule_id = earlier.rule_id
-        and numbered.dimension = earlier.dimension
-        and numbered.dimension_value = earlier.dimension_value
-        and earlier.place between numbered.place - numbered.baseline_window and numbered.place - 1
-    where numbered.kind in ('vs_baseline', 'sigma3', 'western_electric')
-    group by numbered.rule_id, numbered.dimension, numbered.dimension_value, numbered.place
+    from observed
+    inner join observed as earlier
+        on observed.rule_id = earlier.rule_id
+        and observed.dimension = earlier.dimension
+        and observed.dimension_value = earlier.dimension_value
+        and earlier.place between observed.place - observed.baseline_window and observed.place - 1
+    where observed.kind in ('vs_baseline', 'sigma3', 'western_electric')
+    group by observed.rule_id, observed.dimension, observed.dimension_value, observed.place
 
 ),
 
 standardised as (
 
     select
-        numbered.*,
+        {% for column in slice + rule + value + ['place'] -%}
+        observed.{{ column }},
+        {% endfor -%}
         baselines.window_mean,
         baselines.window_sigma,
         case
-            when baselines.window_points >= numbered.baseline_window
-                then {{ safe_divide('numbered.value - baselines.window_mean', 'baselines.window_sigma') }}
+            when baselines.window_points >= observed.baseline_window
+                then {{ safe_divide('observed.value - baselines.window_mean', 'baselines.window_sigma') }}
         end as z_score,
         case
-            when numbered.baseline_value is not null then numbered.baseline_value
-            when baselines.window_points >= numbered.baseline_window then baselines.window_mean
+            when observed.baseline_value is not null then observed.baseline_value
+            when baselines.window_points >= observed.baseline_window then baselines.window_mean
         end as reference_value
-    from numbered
+    from observed
     left join baselines
-        on numbered.rule_id = baselines.rule_id
-        and numbered.dimension = baselines.dimension
-        and numbered.dimension_value = baselines.dimension_value
-        and numbered.place = baselines.place
+        on observed.rule_id = baselines.rule_id
+        and observed.dimension = baselines.dimension
+        and observed.dimension_value = baselines.dimension_value
+        and observed.place = baselines.place
 
 ),
 
 runs as (
 
     select
-        standardised.*,
+        {% for column in slice + rule + value + ['place', 'window_mean', 'window_sigma', 'z_score', 'reference_value'] -%}
+        standardised.{{ column }},
+        {% endfor -%}
         {% for side, sign in [('above', ''), ('below', '-')] -%}
         count(*) filter (where {{ sign }}z_score > spc.two_of_three_sigma) over (
             partition by rule_id, dimension, dimension_value
@@ -156,7 +183,9 @@ runs as (
 compared as (
 
     select
-        runs.*,
+        {{ (slice + rule) | join(', ') }},
+        is_final,
+        as_of,
         case kind
             when 'change_on_previous' then value - previous_value
             when 'guardrail_change' then value - previous_value
@@ -169,31 +198,86 @@ compared as (
             when 'sigma3' then window_mean + rule_threshold * window_sigma * (case when z_score < 0 then -1 else 1 end)
             when 'western_electric' then window_mean
             else rule_threshold
-        end as threshold_value
-    from runs
-
-),
-
-fired as (
-
-    select compared.*
-    from compared
-    where
-        case
-            when kind = 'sigma3' then abs(z_score) > rule_threshold
-            when kind = 'western_electric' then
+        end as threshold_value,
+        case kind
+            when 'sigma3' then abs(z_score) > rule_threshold
+            when 'western_electric' then
                 (z_score > two_of_three_sigma and of_three_above >= 2)
                 or (z_score < -two_of_three_sigma and of_three_below >= 2)
                 or (z_score > four_of_five_sigma and of_five_above >= 4)
                 or (z_score < -four_of_five_sigma and of_five_below >= 4)
                 or (z_score is not null and place - last_not_above >= run_length)
                 or (z_score is not null and place - last_not_below >= run_length)
+        end as is_out_of_control
+    from runs
+
+),
+
+fired as (
+
+    select {{ alert | join(', ') }}
+    from compared
+    where
+        case
+            when kind in ('sigma3', 'western_electric') then is_out_of_control
             when comparison = '>' then observed_value > threshold_value
             when comparison = '>=' then observed_value >= threshold_value
             when comparison = '<' then observed_value < threshold_value
             when comparison = '<=' then observed_value <= threshold_value
             else false
         end
+
+),
+
+-- one alert a stop that cost planned time, in the shift in which it begins (off shift: on the day), for as long as it has no code
+uncoded_stops as (
+
+    select
+        rules.rule_id,
+        rules.severity,
+        rules.kpi_id,
+        definitions.version,
+        rules.domain,
+        case when shifts.line_id is not null then 'shift' else 'day' end as period_grain,
+        coalesce(shifts.starts_local_at, cast(stops.production_date as {{ type_ts() }})) as period_start,
+        coalesce(shifts.ends_local_at, cast({{ add_days('stops.production_date', 1) }} as {{ type_ts() }})) as period_end,
+        'machine+stop' as dimension,
+        stops.machine_id || '+' || {{ as_text('stops.stop_starts_at') }} as dimension_value,
+        stops.uncoded_seconds / 60.0 as observed_value,
+        cast(rules.threshold_value as {{ type_double() }}) as threshold_value,
+        rules.comparison,
+        rules.response_en,
+        rules.response_zh,
+        rules.owner_role,
+        not stops.is_open as is_final,
+        manufacturing_horizon.as_of
+    from rules
+    cross join stops
+    cross join manufacturing_horizon
+    left join shifts
+        on stops.line_id = shifts.line_id
+        and stops.production_date = shifts.production_date
+        and stops.shift_name = shifts.shift_name
+    inner join definitions
+        on rules.kpi_id = definitions.kpi_id
+        and definitions.status in ('active', 'retired')
+        and (definitions.effective_from is null or stops.production_date >= cast(definitions.effective_from as date))
+        and (definitions.effective_to is null or stops.production_date < cast(definitions.effective_to as date))
+    where
+        rules.kind = 'uncoded_stop'
+        and not stops.is_microstop
+        and stops.seconds_in_ppt > 0
+        and stops.uncoded_seconds >= 60 * rules.threshold_value
+
+),
+
+every_alert as (
+
+    select {{ alert | join(', ') }}
+    from fired
+    union all
+    select {{ alert | join(', ') }}
+    from uncoded_stops
 
 )
 
@@ -220,4 +304,4 @@ select
     {{ typed_null('ts') }} as resolved_at_run,
     is_final,
     as_of
-from fired
+from every_alert

@@ -12,10 +12,8 @@ wholes as (
     select
         kpi_id,
         version,
-        domain,
         period_grain,
         period_start,
-        period_end,
         dimension,
         dimension_value,
         value,
@@ -37,7 +35,16 @@ wholes as (
 changes as (
 
     select
-        wholes.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        previous_period_start,
+        dimension,
+        dimension_value,
+        denominator,
+        previous_denominator,
+        is_final,
         value - previous_value as change
     from wholes
     where previous_period_end = period_start
@@ -106,7 +113,15 @@ cvr_members as (
 cvr_effects as (
 
     select
-        cvr_members.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        previous_period_start,
+        dimension,
+        dimension_value,
+        change,
+        is_final,
         case
             when rate is null or previous_rate is null then contribution - previous_contribution
             else (weight - previous_weight) * (rate + previous_rate) / 2
@@ -168,7 +183,15 @@ oee_factors as (
 oee_effects as (
 
     select
-        oee_factors.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        previous_period_start,
+        dimension,
+        dimension_value,
+        change,
+        is_final,
         {% for own, one, other in [
             ('availability', 'performance', 'quality'), ('performance', 'availability', 'quality'), ('quality', 'availability', 'performance')
         ] -%}

@@ -15,7 +15,21 @@ definitions as (
 -- the version in force at the start of the period alone is official
 official as (
 
-    select kpi_values.*
+    select
+        kpi_values.kpi_id,
+        kpi_values.version,
+        kpi_values.domain,
+        kpi_values.period_grain,
+        kpi_values.period_start,
+        kpi_values.period_end,
+        kpi_values.dimension,
+        kpi_values.dimension_value,
+        kpi_values.numerator,
+        kpi_values.denominator,
+        kpi_values.value,
+        kpi_values.sample_size,
+        kpi_values.is_final,
+        kpi_values.as_of
     from kpi_values
     inner join definitions
         on kpi_values.kpi_id = definitions.kpi_id

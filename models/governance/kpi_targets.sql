@@ -10,7 +10,24 @@ targets as (
 dated as (
 
     select
-        targets.*,
+        target_id,
+        kpi_id,
+        version,
+        dimension,
+        dimension_value,
+        period_grain,
+        comparator,
+        target_value,
+        target_value_upper,
+        relative_to_baseline,
+        points_to_baseline,
+        change_on_previous,
+        change_is_relative,
+        baseline_value,
+        tolerance,
+        condition,
+        stage,
+        seed_reference,
         coalesce(
             cast(valid_from as date),
             {{ add_months(date_literal(var('programme_start')), 'cast(stage_from_month as int) - 1') }}

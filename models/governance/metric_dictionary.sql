@@ -24,6 +24,12 @@ required as (
 
 ),
 
+translations as (
+
+    select * from {{ ref('metric_translations') }}
+
+),
+
 parameters_json as (
 
     select
@@ -89,8 +95,15 @@ select
     cast(definitions.supersedes_version as int) as supersedes_version,
     definitions.refresh_cadence,
     definitions.seed_code,
-    definitions.seed_reference
+    definitions.seed_reference,
+    translations.rationale_zh,
+    translations.formula_zh,
+    translations.numerator_definition_zh,
+    translations.denominator_definition_zh
 from definitions
+left join translations
+    on definitions.kpi_id = translations.kpi_id
+    and definitions.version = translations.version
 left join parameters_json
     on definitions.kpi_id = parameters_json.metric_id
     and definitions.version = parameters_json.version

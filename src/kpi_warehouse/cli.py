@@ -18,8 +18,10 @@ COMMANDS = {
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
     "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
+    "lineage": ("kpi_warehouse.governance.column_lineage", "lineage_command", "Show what a column is made of."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
     "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),
+    "osi": ("kpi_warehouse.governance.osi", "osi_command", "Write the semantic layer for other tools (OSI)."),
     "propose": ("kpi_warehouse.governance.change", "propose_command", "Propose a new version of a KPI."),
     "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),
     "published": ("kpi_warehouse.governance.history", "published_command", "Reproduce what was published."),
@@ -27,9 +29,9 @@ COMMANDS = {
     "retire": ("kpi_warehouse.governance.change", "retire_command", "Retire a superseded version."),
     "smart": ("kpi_warehouse.governance.document", "smart_command", "Name the KPIs that are not yet SMART."),
     "quality": (
-        "kpi_warehouse.quality.expectations",
+        "kpi_warehouse.quality.command",
         "quality_command",
-        "Check a built warehouse against its expectations.",
+        "Check a built warehouse, print quality reports and issues.",
     ),
     "sync": ("kpi_warehouse.sync", "sync_command", "Bring written models in step with their declarations."),
 }

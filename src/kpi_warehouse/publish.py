@@ -53,6 +53,10 @@ class GateShut(click.ClickException):
     """The quality gate refuses the warehouse; the message names the checks."""
 
 
+#: Severities of alerts, the gravest first.
+SEVERITIES = ("critical", "warning", "info")
+
+
 @dataclass(frozen=True)
 class Publication:
     """A finished publication."""
@@ -64,13 +68,17 @@ class Publication:
     new_or_changed: int
     restated: int
     red: list[str] = field(default_factory=list)
+    open_alerts: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """The last line of a build: where the file is and which KPIs are red."""
-        red = ", ".join(self.red) if self.red else "none"
+        """The last lines of a build: where the file is, which KPIs are red, and how many alerts are open."""
+        counts = [f"{self.open_alerts[name]:,} {name}" for name in SEVERITIES if self.open_alerts.get(name)]
+        alerts = f"{', '.join(counts)} (`kpi alerts` lists them)" if counts else "none"
+        red = f"{len(self.red)}: {', '.join(self.red)}" if self.red else "none"
         return (
-            f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, "
-            f"{self.restated:,} restated); red KPIs in their latest final period: {red}"
+            f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated)\n"
+            f"red KPIs in their latest final period: {red}\n"
+            f"open alerts: {alerts}"
         )
 
 
@@ -215,6 +223,13 @@ def _settle(db: duckdb.DuckDBPyConnection, target: Path) -> None:
             db.execute("delete from ledger.alerts where first_publication_id = ?", [publication_id])
             db.execute("delete from ledger.publications where publication_id = ?", [publication_id])
             db.execute("commit")
+
+
+def _in_order(db: duckdb.DuckDBPyConnection, now: dt.datetime) -> dt.datetime:
+    """The time of a run, just after the last publication where the clock says less: the ledger is ordered by it."""
+    row = db.execute("select max(published_at_run) from ledger.publications").fetchone()
+    last = row[0] if row else None
+    return now if last is None or now > last else last + dt.timedelta(microseconds=1)
 
 
 @contextmanager
@@ -383,13 +398,19 @@ def _red(db: duckdb.DuckDBPyConnection) -> list[str]:
     return [kpi_id for (kpi_id,) in rows]
 
 
+def _open_alerts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    rows = db.execute("select severity, count(*) from fresh.marts.kpi_alerts where state = 'open' group by severity")
+    return {severity: int(count) for severity, count in rows.fetchall()}
+
+
 def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) -> Publication:
     """Publishes a built warehouse after its gate.
 
     Args:
         warehouse: The DuckDB file that a build wrote.
         target: The file that readers open; `ledger.duckdb` lies beside it.
-        now: Time of the run (UTC, without zone); default: the clock. Only columns named `*_at_run` show it.
+        now: Time of the run (UTC, without zone); default: the clock. Only columns named `*_at_run` show it. A time
+            that is not after the last publication is moved there.
 
     Returns:
         What was published.
@@ -417,6 +438,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         tables = _copy_marts(db, catalog, fresh)
         open_ledger(db, ledger)
         _settle(db, target)
+        now = _in_order(db, now)
         db.execute(
             "create table fresh.marts.publication as select ? as publication_id, ? as published_at_run",
             [publication_id, now],
@@ -434,7 +456,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
                 dimension_value, numerator, denominator, value, is_withdrawn, as_of
             from ledger.entries"""
         )
-        red = _red(db)
+        red, alerts = _red(db), _open_alerts(db)
         count = db.execute("select count(*) from fresh.marts.kpi_values").fetchone()
         values = int(count[0]) if count else 0
         db.execute("detach fresh")
@@ -443,7 +465,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
     finally:
         db.close()
         fresh.unlink(missing_ok=True)
-    return Publication(target, publication_id, tables + 3, values, appended, restated, red)
+    return Publication(target, publication_id, tables + 3, values, appended, restated, red, alerts)
 
 
 @click.command("publish")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from kpi_warehouse.sync import MARKER
 
 from .conftest import ROOT, Built
 
@@ -113,3 +116,48 @@ def test_every_column_of_every_model_is_described(demo: Built) -> None:
         if column not in described.get(table.rpartition("_v")[0] if table[-2:] in ("v1", "v2") else table, set())
     ]
     assert not missing, missing[:40]
+
+
+#: `*` in a select list: alone or of a relation, but not in count(*).
+STAR = re.compile(r"(?:^|[\s,(])(?:\w+\.)?\*(?=\s*(?:$|,|from\b))", re.MULTILINE)
+IMPORT = re.compile(r"^\s*select \* from \{\{ ref\(", re.MULTILINE)
+EXEMPTIONS = Path(__file__).parent / "select_star_exemptions.txt"
+#: The files written before the rule; the number may only fall.
+MOST_EXEMPT = 50
+
+
+def stars(sql: str) -> int:
+    """How often a select list holds `*` beyond import CTEs."""
+    code = re.sub(r"--[^\n]*|\{#.*?#\}", "", sql, flags=re.DOTALL)
+    return len(STAR.findall(IMPORT.sub("", code)))
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("select * from {{ ref('a') }}\n    where b = 1", 0),
+        ("select count(*) as n, 2 * b as c from d", 0),
+        ("-- select * from a\nselect b from a", 0),
+        ("select * from a", 1),
+        ("select\n    a.*,\n    b\nfrom a", 1),
+        ("select a.* from a union all select * from b", 2),
+        ("select b, a.*\nfrom a", 1),
+    ],
+)
+def test_a_star_in_a_select_list_is_found(sql: str, found: int) -> None:
+    assert stars(sql) == found
+
+
+def test_select_lists_are_spelled_out() -> None:
+    """`select *` only in import CTEs (docs/conventions.md); what was there before may only become less."""
+    exempt = dict(line.rsplit(" ", 1) for line in EXEMPTIONS.read_text(encoding="utf-8").splitlines() if line)
+    found = {
+        str(path.relative_to(ROOT)): stars(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "models").rglob("*.sql"))
+        if MARKER not in path.read_text(encoding="utf-8")
+    }
+    grown = {path: count for path, count in found.items() if count > int(exempt.get(path, 0))}
+    assert not grown, f"spell the columns out: {grown}"
+    fallen = {path: found.get(path, 0) for path, count in exempt.items() if found.get(path, 0) < int(count)}
+    assert not fallen, f"write the lower numbers into {EXEMPTIONS.name}: {fallen}"
+    assert sum(int(count) for count in exempt.values()) <= MOST_EXEMPT

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import difflib
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -174,13 +177,35 @@ def test_a_proposal_adds_rows_and_changes_none(root: Path) -> None:
     assert {cells["parameter"]: cells["value"] for cells in book.parameters(ATT, 2)} == {"trim_percentile": "0.995"}
     assert {cells["parameter"]: cells["value"] for cells in book.parameters(ATT, 1)} == {"trim_percentile": "0.99"}
     changed = {path.stem for path in (root / SEEDS).glob("*.csv") if diff(root, path.stem)}
-    assert changed == {"metric_definitions_credit", "metric_parameters_credit", "metric_changelog"}
+    sheets = {"metric_definitions_credit", "metric_parameters_credit", "metric_changelog", "metric_translations"}
+    assert changed == sheets
     for name in changed:
         (line,) = diff(root, name)
         assert line.startswith("+ ") and ATT in line
     log = text(root, "metric_changelog")[-1]
     assert "0.99 → 0.995" in log and "2026-06-10" in log and "参数" in log
     assert broken(root) == []
+
+
+def test_a_changed_text_leaves_its_chinese_reading_behind(root: Path) -> None:
+    book = Dictionary(root)
+    old = dict(book.translation(ATT, 1))
+    assert old["formula_zh"] and old["rationale_zh"]
+    arguments: dict = {
+        "parameters": {"trim_percentile": "0.995"},
+        "reason": "r",
+        "effective_from": D("2026-08-01"),
+        "on": D("2026-06-10"),
+    }
+    outcome = propose(book, ATT, fields={"formula": "mean of most"}, **arguments)
+    new = book.translation(ATT, 2)
+    assert new["formula_zh"] == "" and new["rationale_zh"] == old["rationale_zh"]
+    assert any("formula_zh" in note for note in outcome.notes)
+    book = Dictionary(root)
+    outcome = propose(book, ATT, fields={"formula": "mean of most", "formula_zh": "多数的均值"}, **arguments)
+    assert book.translation(ATT, 2)["formula_zh"] == "多数的均值"
+    assert not any("Chinese" in note for note in outcome.notes)
+    assert book.translation(ATT, 1) == old
 
 
 def test_parameters_can_be_added_and_dropped(root: Path) -> None:
@@ -226,6 +251,7 @@ def test_parameters_can_be_added_and_dropped(root: Path) -> None:
         ({"fields": {}, "parameters": {}}, "nothing would change"),
         ({"fields": {}, "parameters": {"trim_percentile": "0.990"}}, "nothing would change"),
         ({"fields": {}}, "say so"),
+        ({"fields": {"formula_zh": "x"}, "parameters": {}}, "no new version"),
         ({"parameters": {"trim_percentile": "most"}}, "no number"),
         ({"parameters": {"trim_percentile": "nan"}}, "no number"),
         ({"dropped": ["cap"]}, "no parameter 'cap'"),
@@ -399,7 +425,9 @@ WALK = [
         "propose", ATT, "--param", "trim_percentile=0.995",
         "--set", "definition_en=Mean minutes from submission to the final decision, durations above the P99.5 of the"
         " period and slice dropped.",
+        "--set", "definition_zh=E2E审批周转时长 = 平均(最终批核时间 − 申请提交时间)；剔除高于该期该分群P99.5的时长。",
         "--set", "formula=mean(decided_at − submitted_at) over durations ≤ P99.5 of the period and slice",
+        "--set", "formula_zh=审批时长的均值，剔除高于该期该分群P99.5的时长",
         "--reason", "P99 drops too many real cases of small channels.",
         "--effective-from", "2026-08-01", "--on", "2026-06-10",
     ),
@@ -454,7 +482,19 @@ def test_the_walk_on_a_built_warehouse(
         assert db.execute(official).fetchall() == [(1,)]
     # dropping fewer of the longest durations can only raise the mean
     assert periods > 0 and larger > 0 and smaller == 0
-    assert "official from 2026-08-01" in kpi("release", ATT, "2", "--on", "2026-08-03")
+    assert Dictionary(project_copy).file("metric_changelog").rows[-1]["effect_periods"] == ""
+    released = kpi("release", ATT, "2", "--on", "2026-08-03")
+    assert "official from 2026-08-01" in released
+    # the effect that the release states is that of the comparison, and stands in the changelog
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        months, mean = db.execute(
+            f"""select count(*), avg(abs(difference)) from marts.metric_version_comparison
+            where kpi_id = '{ATT}' and is_final and dimension = 'all' and period_grain = 'month' and difference is not null"""
+        ).fetchone()
+    (line,) = [row for row in Dictionary(project_copy).file("metric_changelog").rows if row["kpi_id"] == ATT]
+    assert 0 < months <= 12 and int(line["effect_periods"]) == months
+    assert float(line["effect_mean_abs"]) == pytest.approx(mean, rel=1e-5)
+    assert f"effect over {months} final periods" in released and line["effect_mean_relative"]
     assert "retired" in kpi("retire", ATT, "1", "--on", "2026-08-03")
     assert broken(project_copy) == []
     run_kpi("build", "--select", f"{DICTIONARY} kpi_official_values", cwd=project_copy, **environment)
@@ -469,3 +509,9 @@ def test_the_walk_on_a_built_warehouse(
         ).fetchall()
         assert (1, False, True) in by_version
         assert all(entry in [(1, False, True), (2, True, False)] for entry in by_version)
+    # and the dictionary still keeps every rule that its tests hold
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/python/test_dictionary_seeds.py"],
+        cwd=project_copy, env={**os.environ, "PYTHONPATH": "src"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]

@@ -211,6 +211,7 @@ GOOD = {
     "status": "active", "version": 1, "effective_to": None, "domain": "credit", "seed_code": "CR-1",
     "kpi_name_en": "n", "kpi_name_zh": "名", "definition_en": "d", "definition_zh": "定义", "formula": "a / b",
     "numerator_definition": "a", "owner_role": "risk", "rationale": "because", "use_cases": "appraisal", "unit": "ratio",
+    "formula_zh": "甲 ÷ 乙", "numerator_definition_zh": "甲", "rationale_zh": "因为",
 }  # fmt: skip
 
 
@@ -271,6 +272,9 @@ def test_a_kpi_that_is_smart_is_not_named(store: Store) -> None:
     [
         ({"definition_zh": None}, "S", "Chinese definition"),
         ({"formula": ""}, "S", "formula"),
+        ({"formula_zh": None}, "S", "Chinese formula"),
+        ({"numerator_definition_zh": ""}, "S", "Chinese numerator"),
+        ({"rationale_zh": None}, "R", "Chinese rationale"),
         ({"owner_role": "nobody"}, "S", "nobody"),
         ({"rationale": ""}, "R", "rationale"),
         ({"use_cases": None}, "R", "use"),

@@ -22,6 +22,7 @@ COLUMNS = {
     "effective_from date, effective_to date, supersedes_version int, data_sources varchar",
     "stg_dictionary__approvals": "kpi_id varchar, version int, role varchar, approved_on date",
     "required_approvals": "domain varchar, role varchar",
+    "metric_changelog": "kpi_id varchar, version int, effect_periods int, effect_mean_abs double",
     "stg_dictionary__parameters": "metric_id varchar, version int, parameter varchar, value double",
     "kpi_values": "kpi_id varchar, version int, domain varchar",
     "landed": "domain varchar, table_name varchar, column_name varchar, has_rows boolean",
@@ -123,6 +124,22 @@ def test_missing_or_late_approvals(
 def test_a_new_version_needs_its_parallel_run(compiled: Mapping[str, str], second: tuple, found: int) -> None:
     sql = compiled["dictionary_new_versions_ran_in_parallel"]
     assert len(failing_rows(sql, {"stg_dictionary__definitions": [FIRST, second]})) == found
+
+
+@pytest.mark.parametrize(
+    ("second", "logged", "found"),
+    [
+        (version(2, replaces=1), [("ec_x", 2, 12, 0.0)], 0),
+        (version(2, replaces=1), [("ec_x", 2, None, None)], 1),
+        (version(2, replaces=1), [("ec_x", 2, 0, 0.1)], 1),
+        (version(2, replaces=1), [("ec_y", 2, 12, 0.1)], 1),
+        (version(2, "retired", replaces=1), [], 1),
+        (version(2, "parallel", replaces=1), [], 0),  # it is computed when the parallel run is over
+    ],
+)
+def test_a_change_without_its_effect(compiled: Mapping[str, str], second: tuple, logged: list, found: int) -> None:
+    tables = {"stg_dictionary__definitions": [FIRST, second], "metric_changelog": logged}
+    assert len(failing_rows(compiled["dictionary_changes_state_their_effect"], tables)) == found
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,8 @@ def make_warehouse(path: Path, rows: list[tuple], *, failed_checks: int = 0) -> 
             )
         db.execute(
             """insert into marts.kpi_alerts by name
-            select 'alert-' || month(period_start) as alert_id, kpi_id, version, domain, period_grain, period_start
+            select 'alert-' || month(period_start) as alert_id, 'critical' as severity, kpi_id, version, domain,
+                period_grain, period_start
             from marts.kpi_scorecard where status = 'red'"""
         )
         for number in range(failed_checks):
@@ -88,7 +89,9 @@ def test_publishes_marts_and_names_red_kpis(tmp_path: Path, target: Path) -> Non
     )
     outcome = publishing.publish(warehouse, target, now=NOON)
     assert outcome.red == ["ec_cvr"]
-    assert "ec_cvr" in outcome.summary() and str(target) in outcome.summary()
+    where, red, alerts = outcome.summary().splitlines()
+    assert str(target) in where and red.endswith("final period: 1: ec_cvr")
+    assert alerts.startswith("open alerts: 1 critical (")
     assert rows_of(target, "select count(*) from marts.kpi_values") == [(2,)]
     assert rows_of(target, "select kpi_id, value, version from marts.kpi_publications order by period_start") == [
         ("ec_cvr", 0.03, 1),
@@ -185,6 +188,20 @@ def test_ledger_survives_a_new_warehouse_and_a_lost_publication(tmp_path: Path, 
         make_warehouse(tmp_path / "other.duckdb", [("a", 1, 4, 0.7, True, "green")]), target, now=NOON + dt.timedelta(1)
     )
     assert rows_of(target, "select value from marts.kpi_publications order by published_at_run") == [(0.5,), (0.7,)]
+
+
+def test_only_open_alerts_are_counted(tmp_path: Path, target: Path) -> None:
+    rows = [("a", 1, month, 0.5, True, "red") for month in (4, 5, 6)]
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", rows), target, now=NOON)
+    with duckdb.connect(str(target.parent / "ledger.duckdb")) as db:
+        db.execute(
+            "update alerts set acknowledged_by = 'Li Na', acknowledged_at_run = ? where alert_id = 'alert-4'", [NOON]
+        )
+    later = [*rows[:2], ("a", 1, 6, 0.5, True, "green")]
+    outcome = publishing.publish(make_warehouse(tmp_path / "w.duckdb", later), target, now=NOON)
+    assert outcome.open_alerts == {"critical": 1}  # one is acknowledged, one no longer fires
+    none = publishing.publish(make_warehouse(tmp_path / "w.duckdb", []), target, now=NOON)
+    assert none.open_alerts == {} and none.summary().endswith("open alerts: none")
 
 
 def test_personal_columns_are_masked(tmp_path: Path, target: Path) -> None:

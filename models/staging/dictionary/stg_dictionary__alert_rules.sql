@@ -1,3 +1,8 @@
+{%- set columns = [
+    'rule_id', 'kpi_id', 'dimension', 'period_grain', 'kind', 'comparison', 'threshold_value', 'baseline_window',
+    'is_live', 'severity', 'guardrail_of', 'response_en', 'response_zh', 'owner_role', 'seed_reference',
+    'description_en', 'version'
+] -%}
 with
 
 ecommerce as (
@@ -20,88 +25,12 @@ credit as (
 
 every_domain as (
 
-    select
-        'ecommerce' as domain,
-        rule_id,
-        kpi_id,
-        dimension,
-        period_grain,
-        kind,
-        comparison,
-        threshold_value,
-        baseline_window,
-        is_live,
-        severity,
-        guardrail_of,
-        response_en,
-        response_zh,
-        owner_role,
-        seed_reference,
-        description_en,
-        version
-    from ecommerce
-    union all
-    select
-        'manufacturing' as domain,
-        rule_id,
-        kpi_id,
-        dimension,
-        period_grain,
-        kind,
-        comparison,
-        threshold_value,
-        baseline_window,
-        is_live,
-        severity,
-        guardrail_of,
-        response_en,
-        response_zh,
-        owner_role,
-        seed_reference,
-        description_en,
-        version
-    from manufacturing
-    union all
-    select
-        'credit' as domain,
-        rule_id,
-        kpi_id,
-        dimension,
-        period_grain,
-        kind,
-        comparison,
-        threshold_value,
-        baseline_window,
-        is_live,
-        severity,
-        guardrail_of,
-        response_en,
-        response_zh,
-        owner_role,
-        seed_reference,
-        description_en,
-        version
-    from credit
+    {% for domain in ['ecommerce', 'manufacturing', 'credit'] -%}
+    select '{{ domain }}' as domain, {{ columns | join(', ') }} from {{ domain }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 
 )
 
-select
-    domain,
-    rule_id,
-    kpi_id,
-    dimension,
-    period_grain,
-    kind,
-    comparison,
-    threshold_value,
-    baseline_window,
-    is_live,
-    severity,
-    guardrail_of,
-    response_en,
-    response_zh,
-    owner_role,
-    seed_reference,
-    description_en,
-    version
+select domain, {{ columns | join(', ') }}
 from every_domain

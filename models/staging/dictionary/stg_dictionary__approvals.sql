@@ -1,3 +1,6 @@
+{%- set columns = [
+    'kpi_id', 'version', 'role', 'approver', 'approved_on'
+] -%}
 with
 
 ecommerce as (
@@ -20,40 +23,12 @@ credit as (
 
 every_domain as (
 
-    select
-        'ecommerce' as domain,
-        kpi_id,
-        version,
-        role,
-        approver,
-        approved_on
-    from ecommerce
-    union all
-    select
-        'manufacturing' as domain,
-        kpi_id,
-        version,
-        role,
-        approver,
-        approved_on
-    from manufacturing
-    union all
-    select
-        'credit' as domain,
-        kpi_id,
-        version,
-        role,
-        approver,
-        approved_on
-    from credit
+    {% for domain in ['ecommerce', 'manufacturing', 'credit'] -%}
+    select '{{ domain }}' as domain, {{ columns | join(', ') }} from {{ domain }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 
 )
 
-select
-    domain,
-    kpi_id,
-    version,
-    role,
-    approver,
-    approved_on
+select domain, {{ columns | join(', ') }}
 from every_domain

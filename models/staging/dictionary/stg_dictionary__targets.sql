@@ -1,3 +1,9 @@
+{%- set columns = [
+    'target_id', 'kpi_id', 'dimension', 'dimension_value', 'period_grain', 'valid_from', 'valid_to', 'comparator',
+    'target_value', 'relative_to_baseline', 'points_to_baseline', 'change_on_previous', 'baseline_value', 'tolerance',
+    'condition', 'stage', 'stage_from_month', 'stage_to_month', 'seed_reference', 'target_value_upper',
+    'change_is_relative', 'version'
+] -%}
 with
 
 ecommerce as (
@@ -20,108 +26,12 @@ credit as (
 
 every_domain as (
 
-    select
-        'ecommerce' as domain,
-        target_id,
-        kpi_id,
-        dimension,
-        dimension_value,
-        period_grain,
-        valid_from,
-        valid_to,
-        comparator,
-        target_value,
-        relative_to_baseline,
-        points_to_baseline,
-        change_on_previous,
-        baseline_value,
-        tolerance,
-        condition,
-        stage,
-        stage_from_month,
-        stage_to_month,
-        seed_reference,
-        target_value_upper,
-        change_is_relative,
-        version
-    from ecommerce
-    union all
-    select
-        'manufacturing' as domain,
-        target_id,
-        kpi_id,
-        dimension,
-        dimension_value,
-        period_grain,
-        valid_from,
-        valid_to,
-        comparator,
-        target_value,
-        relative_to_baseline,
-        points_to_baseline,
-        change_on_previous,
-        baseline_value,
-        tolerance,
-        condition,
-        stage,
-        stage_from_month,
-        stage_to_month,
-        seed_reference,
-        target_value_upper,
-        change_is_relative,
-        version
-    from manufacturing
-    union all
-    select
-        'credit' as domain,
-        target_id,
-        kpi_id,
-        dimension,
-        dimension_value,
-        period_grain,
-        valid_from,
-        valid_to,
-        comparator,
-        target_value,
-        relative_to_baseline,
-        points_to_baseline,
-        change_on_previous,
-        baseline_value,
-        tolerance,
-        condition,
-        stage,
-        stage_from_month,
-        stage_to_month,
-        seed_reference,
-        target_value_upper,
-        change_is_relative,
-        version
-    from credit
+    {% for domain in ['ecommerce', 'manufacturing', 'credit'] -%}
+    select '{{ domain }}' as domain, {{ columns | join(', ') }} from {{ domain }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
 
 )
 
-select
-    domain,
-    target_id,
-    kpi_id,
-    dimension,
-    dimension_value,
-    period_grain,
-    valid_from,
-    valid_to,
-    comparator,
-    target_value,
-    relative_to_baseline,
-    points_to_baseline,
-    change_on_previous,
-    baseline_value,
-    tolerance,
-    condition,
-    stage,
-    stage_from_month,
-    stage_to_month,
-    seed_reference,
-    target_value_upper,
-    change_is_relative,
-    version
+select domain, {{ columns | join(', ') }}
 from every_domain

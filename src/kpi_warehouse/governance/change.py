@@ -13,7 +13,15 @@ from pathlib import Path
 
 import click
 
-from kpi_warehouse.governance.seeds import APPROVALS, CHANGELOG, DEFINITIONS, PARAMETERS, Cells, Dictionary
+from kpi_warehouse.governance.seeds import (
+    APPROVALS,
+    CHANGELOG,
+    DEFINITIONS,
+    PARAMETERS,
+    TRANSLATIONS,
+    Cells,
+    Dictionary,
+)
 from kpi_warehouse.governance.store import GRAIN_ORDER, GovernanceError, Store, open_store, suggest
 from kpi_warehouse.project import project_root, warehouse_path
 from kpi_warehouse.quality.frozen import broken
@@ -24,6 +32,13 @@ SETTABLE = (
     "denominator_definition", "rationale", "data_sources", "grains", "dimensions", "edge_cases", "owner_role",
     "data_owner_role", "refresh_cadence", "seed_reference",
 )  # fmt: skip
+#: Chinese readings of the texts of a definition: a sheet of their own, so that a better wording releases no version.
+TRANSLATED = {
+    "rationale_zh": "rationale", "formula_zh": "formula", "numerator_definition_zh": "numerator_definition",
+    "denominator_definition_zh": "denominator_definition",
+}  # fmt: skip
+#: Differences below it come from the order in which floating-point numbers were added.
+ROUNDING = 1e-12
 #: What makes another KPI, not another version: numbers of the two could not be compared.
 SHAPE = ("kpi_kind", "unit", "direction", "domain", "seed_code")
 
@@ -83,9 +98,11 @@ def _check_fields(book: Dictionary, base: Cells, values: Mapping[str, str]) -> N
     for name, value in values.items():
         if name in SHAPE:
             raise GovernanceError(f"{name} makes another KPI, not another version: scaffold one with `kpi new kpi`")
-        if name not in SETTABLE:
-            near = suggest(name, SETTABLE)
-            hint = f": did you mean {', '.join(near)}?" if near else f": there are {', '.join(SETTABLE)}"
+        if name not in (*SETTABLE, *TRANSLATED):
+            near = suggest(name, (*SETTABLE, *TRANSLATED))
+            hint = (
+                f": did you mean {', '.join(near)}?" if near else f": there are {', '.join((*SETTABLE, *TRANSLATED))}"
+            )
             raise GovernanceError(f"--set cannot change {name!r}{hint}")
         if not value.strip():
             raise GovernanceError(f"--set {name}= would leave it empty")
@@ -173,20 +190,30 @@ def propose(
     for name in dropped:
         if name not in own:
             raise GovernanceError(f"version {base['version']} has no parameter {name!r} to drop")
-    changed = {name: value for name, value in fields.items() if base[name] != value}
+    readings = book.translation(kpi_id, base["version"])
+    changed = {name: value for name, value in fields.items() if name not in TRANSLATED and base[name] != value}
+    translated = {name: value for name, value in fields.items() if name in TRANSLATED and readings[name] != value}
     numbers = {
         name: _number(name, value)
         for name, value in parameters.items()
         if name not in own or float(own[name]["value"]) != float(_number(name, value))
     }
-    if not (changed or numbers or dropped):
+    if not (changed or translated or numbers or dropped):
         raise GovernanceError("nothing would change: give --set field=value or --param name=value")
     if (numbers or dropped) and not {"definition_en", "formula", "edge_cases"} & set(changed):
         raise GovernanceError(
             "a parameter changes what the number means: say so with --set definition_en=…, formula=… or edge_cases=…"
         )
+    if translated and not (changed or numbers or dropped):
+        raise GovernanceError(f"a better Chinese wording needs no new version: edit {TRANSLATIONS}.csv")
     version = str(int(base["version"]) + 1)
     domain = base["domain"]
+    # a text that changed leaves its old reading behind
+    stale = [name for name, text in TRANSLATED.items() if text in changed and name not in translated]
+    book.file(TRANSLATIONS).insert(
+        {**readings, **translated, **dict.fromkeys(stale, ""), "kpi_id": kpi_id, "version": version},
+        lambda cells: cells["kpi_id"] == kpi_id,
+    )
     book.file(f"{DEFINITIONS}_{domain}").insert(
         {
             **base,
@@ -221,7 +248,7 @@ def propose(
         )
     parts = [f"{name}: {own[name]['value'] if name in own else 'none'} → {value}" for name, value in numbers.items()]
     parts += [f"{name}: dropped" for name in dropped]
-    texts = ", ".join(changed)
+    texts = ", ".join([*changed, *translated])
     book.file(CHANGELOG).insert(
         {
             "kpi_id": kpi_id,
@@ -236,6 +263,8 @@ def propose(
     )
     roles = book.required_roles(domain)
     notes = [f"approvals needed before {parallel_from}: {', '.join(roles)}"]
+    if stale:
+        notes.append(f"the Chinese reading is to be written in {TRANSLATIONS}.csv: {', '.join(stale)}")
     bound = [row["target_id"] for row in book.rows("kpi_targets") if row["kpi_id"] == kpi_id and row["version"]]
     bound += [row["rule_id"] for row in book.rows("alert_rules") if row["kpi_id"] == kpi_id and row["version"]]
     if bound:
@@ -335,6 +364,11 @@ def effect(store: Store, kpi_id: str, old: int, new: int) -> Effect:
     )
 
 
+def _effect_text(value: float) -> str:
+    """A difference as the changelog shows it; what only the order of a floating-point sum makes is none."""
+    return "0" if abs(value) < ROUNDING else f"{value:.6g}"
+
+
 def record_effect(book: Dictionary, store: Store, kpi_id: str, version: int) -> Effect:
     """Works out the effect of a version and writes it into the changelog.
 
@@ -351,8 +385,8 @@ def record_effect(book: Dictionary, store: Store, kpi_id: str, version: int) -> 
     book.file(CHANGELOG).update(
         line,
         effect_periods=str(found.periods),
-        effect_mean_abs=f"{found.mean_abs:.6g}",
-        effect_mean_relative="" if found.mean_relative is None else f"{found.mean_relative:.6g}",
+        effect_mean_abs=_effect_text(found.mean_abs),
+        effect_mean_relative="" if found.mean_relative is None else _effect_text(found.mean_relative),
     )
     return found
 

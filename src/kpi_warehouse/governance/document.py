@@ -279,15 +279,18 @@ class Writer:
 
     def _kpi(self, kpi: Row) -> list[str]:
         unit, lang = kpi["unit"], self.words.lang
+        said = {name: kpi[name] for name in ("rationale", "formula", "numerator_definition", "denominator_definition")}
+        if lang != "en":
+            said = {name: kpi[f"{name}_{lang}"] or text for name, text in said.items()}
         lines = [f"### {escaped(self.names[kpi['kpi_id']])} `{kpi['kpi_id']}`", ""]
         parameters = json.loads(kpi["parameters"] or "{}")
         facts = [
             ("definition", escaped(kpi[f"definition_{lang}"])),
-            ("rationale", escaped(kpi["rationale"])),
+            ("rationale", escaped(said["rationale"])),
             ("uses", self.listed(kpi["use_cases"])),
-            ("formula", escaped(kpi["formula"])),
-            ("numerator", escaped(kpi["numerator_definition"])),
-            ("denominator", escaped(kpi["denominator_definition"])),
+            ("formula", escaped(said["formula"])),
+            ("numerator", escaped(said["numerator_definition"])),
+            ("denominator", escaped(said["denominator_definition"])),
             ("parameters", ", ".join(f"`{name}` = {value:g}" for name, value in parameters.items())),
             ("direction", self.name(kpi["direction"])),
             ("data_sources", ", ".join(f"`{source}`" for source in kpi["data_sources"].split("|"))),

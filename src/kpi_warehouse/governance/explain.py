@@ -283,7 +283,8 @@ def explain(
                 for key in (
                     "version", "status", "effective_from", "effective_to", "definition_en", "definition_zh", "formula",
                     "numerator_definition", "denominator_definition", "rationale", "change_reason", "seed_reference",
-                    "refresh_cadence", "approvals",
+                    "refresh_cadence", "approvals", "rationale_zh", "formula_zh", "numerator_definition_zh",
+                    "denominator_definition_zh",
                 )
             },
             "parameters": json.loads(dictionary["parameters"] or "{}"),

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import yaml
 
-from kpi_warehouse.governance.seeds import APPROVALS, DEFINITIONS, PARAMETERS, Dictionary, csv_line
+from kpi_warehouse.governance.seeds import APPROVALS, DEFINITIONS, PARAMETERS, TRANSLATIONS, Dictionary, csv_line
 from kpi_warehouse.governance.store import GovernanceError, suggest
 from kpi_warehouse.project import project_root
 
@@ -276,6 +276,7 @@ def new_kpi(root: Path, answers: Answers) -> list[Path]:
             "seed_reference": "own",
         }
     )
+    book.file(TRANSLATIONS).insert({"kpi_id": answers.kpi_id, "version": "1"})
     sql, text = sql_of(answers, domain, table), yaml_of(answers, root)
     folder.mkdir(parents=True, exist_ok=True)
     model.write_text(sql, encoding="utf-8")

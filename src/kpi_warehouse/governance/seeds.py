@@ -17,6 +17,7 @@ DEFINITIONS = "metric_definitions"
 PARAMETERS = "metric_parameters"
 APPROVALS = "metric_approvals"
 CHANGELOG = "metric_changelog"
+TRANSLATIONS = "metric_translations"
 
 
 @dataclass
@@ -177,6 +178,14 @@ class Dictionary:
     def approvals(self, kpi_id: str, version: int | str) -> list[Cells]:
         """Approvals given to a version."""
         return [row for row in self.rows(APPROVALS) if row["kpi_id"] == kpi_id and row["version"] == str(version)]
+
+    def translation(self, kpi_id: str, version: int | str) -> Cells:
+        """The Chinese readings of a version; empty cells where none were written."""
+        sheet = self.file(TRANSLATIONS)
+        for row in sheet.rows:
+            if (row["kpi_id"], row["version"]) == (kpi_id, str(version)):
+                return row
+        return dict.fromkeys(sheet.header, "")
 
     def required_roles(self, domain: str) -> list[str]:
         """Roles that must approve a version of this domain."""

@@ -102,6 +102,7 @@ def _specific(row: Row, roles: set[str]) -> list[tuple[str, str]]:
     texts = {
         "kpi_name_en": "English name", "kpi_name_zh": "Chinese name", "definition_en": "English definition",
         "definition_zh": "Chinese definition", "formula": "formula", "numerator_definition": "numerator",
+        "formula_zh": "Chinese formula", "numerator_definition_zh": "Chinese numerator",
     }  # fmt: skip
     missing = [name for column, name in texts.items() if not row[column]]
     if missing:
@@ -149,7 +150,11 @@ def _achievable(store: Store, row: Row, values: list[Row]) -> list[tuple[str, st
 
 
 def _relevant(row: Row) -> list[tuple[str, str]]:
-    missing = [name for name, column in (("rationale", "rationale"), ("use", "use_cases")) if not row[column]]
+    missing = [
+        name
+        for name, column in (("rationale", "rationale"), ("Chinese rationale", "rationale_zh"), ("use", "use_cases"))
+        if not row[column]
+    ]
     return [(f"lacks {', '.join(missing)}", f"缺少：{'、'.join(missing)}")] if missing else []
 
 

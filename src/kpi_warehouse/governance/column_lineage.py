@@ -1,0 +1,250 @@
+"""`kpi lineage`: which columns a column is made of, back to the raw tables, or which columns are made of it.
+
+Read from the compiled SQL of dbt's manifest with sqlglot; what columns a relation has is taken from its documentation,
+so that no warehouse is needed. A column is made of every column that its expression reads, through all steps of its
+model; joins and filters are not followed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlglot import exp, parse_one
+from sqlglot.lineage import lineage as sql_lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, build_scope
+
+from kpi_warehouse.governance.store import GovernanceError, suggest
+from kpi_warehouse.project import project_root
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, order=True)
+class Column:
+    """A column of a model, seed or raw table."""
+
+    relation: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.relation}.{self.name}"
+
+
+def _table(node: Node) -> str:
+    """What a node is called in its schema."""
+    return str(node.get("alias") or node.get("identifier") or node["name"])
+
+
+@dataclass
+class _Parsed:
+    """A model's SQL with every column qualified."""
+
+    query: exp.Query
+    scope: Scope | None
+
+
+@dataclass
+class ColumnLineage:
+    """The columns of a project and what they are made of, worked out as they are asked for.
+
+    Args:
+        manifest: dbt's manifest with compiled SQL.
+    """
+
+    manifest: Node
+    _parsed: dict[str, _Parsed] = field(default_factory=dict)
+    _parents: dict[Column, list[Column]] = field(default_factory=dict)
+
+    @cached_property
+    def dialect(self) -> str:
+        """The engine that the SQL was compiled for."""
+        return str(self.manifest["metadata"]["adapter_type"])
+
+    @cached_property
+    def nodes(self) -> dict[str, Node]:
+        """Models, seeds and raw tables by name; a raw table is `domain.table`."""
+        kept = {
+            node["name"]: node
+            for node in self.manifest["nodes"].values()
+            if node["resource_type"] in ("model", "seed", "snapshot")
+        }
+        return kept | {f"{s['source_name']}.{s['name']}": s for s in self.manifest["sources"].values()}
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return {node["unique_id"]: name for name, node in self.nodes.items()}
+
+    @cached_property
+    def _relations(self) -> dict[tuple[str, str], str]:
+        return {
+            (
+                str(node["schema"]).lower(),
+                str(node.get("alias") or node.get("identifier") or node["name"]).lower(),
+            ): name
+            for name, node in self.nodes.items()
+        }
+
+    @cached_property
+    def _schema(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for node in self.nodes.values():
+            columns = {column.lower(): spec.get("data_type") or "text" for column, spec in node["columns"].items()}
+            found.setdefault(node["database"] or "", {}).setdefault(node["schema"], {})[_table(node)] = columns
+        return found
+
+    def columns(self, relation: str) -> list[str]:
+        """Documented columns of a relation.
+
+        Raises:
+            GovernanceError: There is no such relation; the message names the nearest.
+        """
+        if relation not in self.nodes:
+            near = suggest(relation, self.nodes)
+            raise GovernanceError(f"no model or raw table {relation!r}" + (f": {', '.join(near)}?" if near else ""))
+        return [name.lower() for name in self.nodes[relation]["columns"]]
+
+    def column(self, text: str) -> Column:
+        """The column that `model.column` or `domain.table.column` names.
+
+        Raises:
+            GovernanceError: There is no such column.
+        """
+        relation, _, name = text.rpartition(".")
+        if not relation:
+            raise GovernanceError(f"{text!r}: write model.column")
+        known = self.columns(relation)
+        if name.lower() not in known:
+            raise GovernanceError(f"{relation} has no column {name!r}: {', '.join(suggest(name, known) or known)}")
+        return Column(relation, name.lower())
+
+    def _parse(self, relation: str) -> _Parsed:
+        if relation not in self._parsed:
+            node = self.nodes[relation]
+            if not node.get("compiled_code"):
+                raise GovernanceError(f"{relation} is not compiled: run `dbt compile` or `kpi build` first")
+            query = parse_one(node["compiled_code"], dialect=self.dialect)
+            query = qualify(query, schema=self._schema, dialect=self.dialect, validate_qualify_columns=False)
+            assert isinstance(query, exp.Query)
+            self._parsed[relation] = _Parsed(query, build_scope(query))
+        return self._parsed[relation]
+
+    def _raw(self, column: Column) -> list[Column]:
+        """A column of a judged raw table is that of the raw table: it is read by name from files."""
+        tables = [self._names[parent] for parent in self._depends(column.relation) if parent in self._names]
+        raw = [name for name in tables if self.nodes[name]["resource_type"] == "source"]
+        return [Column(name, column.name) for name in raw if column.name in self.columns(name)]
+
+    def _depends(self, relation: str) -> list[str]:
+        return list((self.nodes[relation].get("depends_on") or {}).get("nodes", []))
+
+    def parents(self, column: Column) -> list[Column]:
+        """Columns of the models before it that a column is made of, sorted; none: a constant or a raw column."""
+        if column not in self._parents:
+            found: set[Column] = set()
+            if self.nodes[column.relation]["resource_type"] == "model":
+                found.update(self._raw(column))
+                if not found:
+                    found.update(self._selected(column))
+            self._parents[column] = sorted(found)
+        return self._parents[column]
+
+    def _selected(self, column: Column) -> Iterator[Column]:
+        parsed = self._parse(column.relation)
+        top = sql_lineage(
+            column.name,
+            parsed.query,
+            schema=self._schema,
+            scope=parsed.scope,
+            dialect=self.dialect,
+            trim_selects=False,
+        )
+        for part in top.walk():
+            source = part.source if isinstance(part.source, exp.Table) else part.expression
+            if part.downstream or not isinstance(source, exp.Table):
+                continue
+            relation = self._relations.get((source.db.lower(), source.name.lower()))
+            name = part.name.rpartition(".")[2].strip('"').lower()
+            if relation and name in self.columns(relation):
+                yield Column(relation, name)
+
+    def children(self, column: Column) -> list[Column]:
+        """Columns of the models after it that are made of a column, sorted."""
+        node = self.nodes[column.relation]
+        names = [self._names[child] for child in self.manifest["child_map"][node["unique_id"]] if child in self._names]
+        found = [Column(name, other) for name in names for other in self.columns(name)]
+        return sorted(child for child in found if column in self.parents(child))
+
+    def walk(self, column: Column, *, down: bool = False, depth: int | None = None) -> Iterator[tuple[int, Column]]:
+        """The columns behind a column (or after it), each with its distance, nearest first; each once."""
+        seen, level, distance = {column}, [column], 0
+        while level and (depth is None or distance < depth):
+            distance += 1
+            following: list[Column] = []
+            for current in level:
+                for other in self.children(current) if down else self.parents(current):
+                    if other not in seen:
+                        seen.add(other)
+                        following.append(other)
+                        yield distance, other
+            level = following
+
+    def export(self, relations: Iterable[str]) -> dict[str, list[str]]:
+        """What each column of some models is made of."""
+        return {
+            str(Column(relation, name)): [str(parent) for parent in self.parents(Column(relation, name))]
+            for relation in relations
+            for name in self.columns(relation)
+        }
+
+
+def read_manifest(root: Path) -> Node:
+    """The manifest of the last build or compilation.
+
+    Raises:
+        GovernanceError: There is none, or it holds no compiled SQL.
+    """
+    path = root / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
+    if not path.exists():
+        raise GovernanceError(f"{path} does not exist: run `dbt compile` or `kpi build` first")
+    manifest: Node = json.loads(path.read_text(encoding="utf-8"))
+    return manifest
+
+
+@click.command("lineage")
+@click.argument("column", metavar="[MODEL.COLUMN|MODEL]", required=False)
+@click.option("--down", is_flag=True, help="What is made of it, in place of what it is made of.")
+@click.option("--depth", type=click.IntRange(1), help="Only so many steps.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def lineage_command(column: str | None, down: bool, depth: int | None, as_json: bool) -> None:
+    """Show the columns that a column is made of, back to the raw tables.
+
+    A model alone lists each of its columns with the columns directly behind it; without a name every model is written
+    (as JSON, a minute or two). Reads the manifest of the last build (DBT_TARGET_PATH, default target).
+    """
+    book = ColumnLineage(read_manifest(project_root()))
+    if column is None or column in book.nodes:
+        names = [column] if column else [n for n, node in book.nodes.items() if node["resource_type"] == "model"]
+        found = book.export(sorted(names))
+        if as_json or column is None:
+            click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+        else:
+            for name, parents in found.items():
+                click.echo(f"{name} ← {', '.join(parents) or 'a constant'}")
+        return
+    steps = list(book.walk(book.column(column), down=down, depth=depth))
+    if as_json:
+        click.echo(json.dumps([{"distance": n, "column": str(c)} for n, c in steps], ensure_ascii=False, indent=2))
+        return
+    click.echo(column)
+    for distance, other in steps:
+        click.echo(f"{'  ' * distance}{'→' if down else '←'} {other}")
+    if not steps:
+        click.echo("  nothing is made of it" if down else "  a constant, or a column of a raw table")
