@@ -144,7 +144,16 @@ described as (
 indexed as (
 
     select
-        described.*,
+        described.characteristic,
+        described.machine_id,
+        described.period_grain,
+        described.period_start,
+        described.measured_pieces,
+        described.ranges,
+        described.mean_value,
+        described.sigma_within,
+        described.sigma_overall,
+        described.is_final,
         specs.lower_limit,
         specs.target,
         specs.upper_limit,

@@ -88,7 +88,13 @@ sliced as (
 ranked as (
 
     select
-        sliced.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        dimension,
+        dimension_value,
+        latency_minutes,
         row_number() over (
             partition by kpi_id, version, period_grain, period_start, dimension, dimension_value
             order by latency_minutes

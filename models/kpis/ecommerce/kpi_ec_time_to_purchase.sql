@@ -46,7 +46,13 @@ sliced as (
 ranked as (
 
     select
-        sliced.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        dimension,
+        dimension_value,
+        elapsed_days,
         row_number() over (
             partition by kpi_id, version, period_grain, period_start, dimension, dimension_value
             order by elapsed_days

@@ -115,7 +115,12 @@ compared as (
 moved as (        -- rounded, lest the sum of shares be a trifle over the limit
 
     select
-        compared.*,
+        compared.month_start,
+        compared.product_family,
+        compared.units,
+        compared.share,
+        compared.share_before,
+        compared.baseline_share,
         round(sum(abs(share - share_before)) over (partition by month_start) / 2, 12) as moved_since_month_before,
         round(sum(abs(share - baseline_share)) over (partition by month_start) / 2, 12) as moved_since_baseline
     from compared
