@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from kpi_warehouse.cli import main
-from kpi_warehouse.governance.column_lineage import Column, ColumnLineage, read_manifest
+from kpi_warehouse.governance.column_lineage import Column, ColumnLineage, read_project
 from kpi_warehouse.governance.store import GovernanceError
 
 from .conftest import ROOT, Built
@@ -108,9 +108,21 @@ def test_what_is_not_there_is_said(book: ColumnLineage) -> None:
         book.column("fct_sales")
 
 
+def test_compiled_files_serve_where_the_manifest_holds_no_sql(book: ColumnLineage, tmp_path: Path) -> None:
+    node = book.manifest["nodes"]["model.p.fct_sales"]
+    sql, node["compiled_code"] = node["compiled_code"], None
+    node |= {"package_name": "p", "original_file_path": "models/fct_sales.sql"}
+    bare = ColumnLineage(book.manifest, tmp_path)
+    with pytest.raises(GovernanceError, match="not compiled"):
+        bare.parents(bare.column("fct_sales.net"))
+    (tmp_path / "p" / "models").mkdir(parents=True)
+    (tmp_path / "p" / "models" / "fct_sales.sql").write_text(sql, encoding="utf-8")
+    assert len(bare.parents(bare.column("fct_sales.net"))) == 2
+
+
 @pytest.fixture(scope="module")
 def project(demo: Built) -> ColumnLineage:
-    return ColumnLineage(read_manifest(Path(demo.environment["DBT_TARGET_PATH"])))
+    return read_project(Path(demo.environment["DBT_TARGET_PATH"]))
 
 
 def test_a_published_column_is_traced_to_its_raw_tables(project: ColumnLineage) -> None:
