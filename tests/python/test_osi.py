@@ -159,10 +159,11 @@ def test_expressions_give_the_numbers_of_the_semantic_layer(demo: Built, manifes
                 for field in datasets[name]["fields"]
             )
             selected = ", ".join(metrics.values())
-            exported = db.execute(f"select {selected} from (select {fields} from {datasets[name]['source']}) as {name}")
+            query = f"select {selected} from (select {fields} from {datasets[name]['source']}) as {name}"
+            exported = db.execute(query).fetchall()[0]
             cursor = db.execute(engine.sql(list(metrics), []))
             asked = dict(zip([column[0] for column in cursor.description], cursor.fetchall()[0], strict=True))
-            for metric, value in zip(metrics, exported.fetchall()[0], strict=True):
+            for metric, value in zip(metrics, exported, strict=True):
                 assert math.isclose(float(value), float(asked[metric]), rel_tol=1e-9), metric
 
 

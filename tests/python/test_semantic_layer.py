@@ -7,6 +7,7 @@ import math
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -394,7 +395,16 @@ def test_metrics_stand_in_files_of_their_own() -> None:
 @pytest.mark.long
 def test_the_command_of_the_document_answers(demo: Built, project_copy: Path, tmp_path: Path) -> None:
     """`mf query` as the document shows it, in a project of its own."""
-    environment = {**os.environ, **demo.environment, "DBT_TARGET_PATH": "target", "DBT_LOG_PATH": str(tmp_path / "logs")}
+    # other tests read the warehouse meanwhile; a copy keeps its name, for views refer to it
+    warehouse = tmp_path / demo.warehouse.name
+    shutil.copyfile(demo.warehouse, warehouse)
+    environment = {
+        **os.environ,
+        **demo.environment,
+        "KPI_WAREHOUSE": str(warehouse),
+        "DBT_TARGET_PATH": "target",
+        "DBT_LOG_PATH": str(tmp_path / "logs"),
+    }
     tools = Path(sys.executable).parent
     subprocess.run(
         [str(tools / "dbt"), "parse", "--quiet"], cwd=project_copy, env=environment, check=True, capture_output=True
