@@ -80,6 +80,8 @@ def test_every_kpi_in_force_has_its_section(demo: Built, texts: dict[tuple[str, 
             assert headings.count(kpi["kpi_id"]) == 1
             definition = escaped(kpi[f"definition_{lang}"])
             assert definition in texts[kpi["domain"], lang], kpi["kpi_id"]
+            for part in ("rationale", "formula", "numerator_definition", "denominator_definition"):
+                assert escaped(kpi[f"{part}_zh" if lang == "zh" else part]) in texts[kpi["domain"], lang], kpi["kpi_id"]
 
 
 def test_the_chapters_of_the_source_document_are_there(texts: dict[tuple[str, str], str]) -> None:
