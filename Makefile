@@ -6,7 +6,7 @@ RAW ?= $(or $(KPI_RAW_ROOT),data/raw)
 DEMO_EVENTS ?= 200000
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install install-spark demo build test test-long lint lint-sql clean
+.PHONY: help install install-spark demo build test test-long lint lint-sql docs clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ test: install  ## Lint, Python tests, dbt unit and data tests, conformance (unde
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes
 	$(BIN)/python -m pytest -m long -n 2 --dist loadfile
+
+docs: install  ## dbt documentation and column lineage in target/ (after a build)
+	$(BIN)/dbt docs generate --quiet
+	$(BIN)/kpi lineage > target/column_lineage.json
 
 clean:  ## Remove what a build wrote (not the environment, not published numbers)
 	rm -rf target logs warehouse.duckdb warehouse.duckdb.wal data/raw

@@ -77,6 +77,7 @@ BAD_MODELS = {
     "models/intermediate/credit/wrong_name.sql": "select * from {{ ref('stg_credit__accounts') }}",
     "models/intermediate/credit/int_credit__clock.sql": "select current_date as day from {{ ref('stg_credit__accounts') }}",
     "models/intermediate/credit/int_credit__engine.sql": "{% if target.type == 'spark' %}select 1 as a{% else %}select 2 as a{% endif %}",
+    "models/marts/credit/fct_hidden.sql": "{{ config(access='protected') }} select * from {{ ref('stg_credit__accounts') }}",
     "models/marts/credit/fct_without_contract.sql": "select * from {{ ref('stg_credit__accounts') }}",
 }
 
@@ -95,6 +96,7 @@ def test_each_convention_bites(project_copy: Path, tmp_path: Path) -> None:
         "check_model_has_properties_file": "int_credit__engine",
         "check_model_has_contracts_enforced": "fct_without_contract",
         "check_model_has_tests_by_name": "fct_without_contract",
+        "check_model_access": "fct_hidden",
     }.items():
         assert any(rule in line and model in line for line in output.replace("},", "},\n").splitlines()), (rule, model)
 

@@ -82,7 +82,11 @@ def test_every_public_model_is_read_by_an_exposure(manifest: Node) -> None:
 def test_the_catalog_covers_every_model_and_column(demo: Built, tmp_path: Path) -> None:
     target = tmp_path / "target"
     shutil.copytree(demo.environment["DBT_TARGET_PATH"], target, ignore=shutil.ignore_patterns("compiled", "run"))
-    environment = {**os.environ, **demo.environment, "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(tmp_path)}
+    # other tests read the warehouse meanwhile; a copy keeps its name, for views refer to it
+    warehouse = tmp_path / demo.warehouse.name
+    shutil.copyfile(demo.warehouse, warehouse)
+    own = {"KPI_WAREHOUSE": str(warehouse), "DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(tmp_path)}
+    environment = {**os.environ, **demo.environment, **own}
     done = subprocess.run(
         [sys.executable, "-m", "dbt.cli.main", "docs", "generate", "--quiet", "--no-compile", "--project-dir", str(ROOT),
          "--profiles-dir", str(ROOT)],

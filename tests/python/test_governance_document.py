@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from kpi_warehouse.cli import main
 from kpi_warehouse.governance.document import Writer, as_html, escaped, gather, write_docx
 from kpi_warehouse.governance.seeds import Dictionary
-from kpi_warehouse.governance.smart import Achievable, in_force_rows, smart
+from kpi_warehouse.governance.smart import Achievable, final_values, in_force_rows, smart
 from kpi_warehouse.governance.store import GovernanceError, Store, open_store
 from kpi_warehouse.governance.words import WORDS
 
@@ -80,6 +80,8 @@ def test_every_kpi_in_force_has_its_section(demo: Built, texts: dict[tuple[str, 
             assert headings.count(kpi["kpi_id"]) == 1
             definition = escaped(kpi[f"definition_{lang}"])
             assert definition in texts[kpi["domain"], lang], kpi["kpi_id"]
+            for part in ("rationale", "formula", "numerator_definition", "denominator_definition"):
+                assert escaped(kpi[f"{part}_zh" if lang == "zh" else part]) in texts[kpi["domain"], lang], kpi["kpi_id"]
 
 
 def test_the_chapters_of_the_source_document_are_there(texts: dict[tuple[str, str], str]) -> None:
@@ -312,6 +314,44 @@ def test_a_kpi_for_appraisal_needs_a_standing_term(
 
 def test_a_figure_that_only_steers_needs_no_target(store: Store) -> None:
     assert put(store, [0.7, 0.8, 0.85], None, changes={"use_cases": "process_control"}) == []
+
+
+def test_what_the_check_names_on_the_demonstration_is_so(demo: Built) -> None:
+    """The terms of targets, worked out once more in SQL; everything else that is named lacks values or history."""
+    rows = demo.rows(
+        """with kpis as (
+            select d.kpi_id, d.use_cases, h.today,
+                count(t.target_id) as targets,
+                count(t.target_id) filter (where t.valid_to is not null or t.stage is not null
+                    or t.change_on_previous is not null) as bound,
+                count(t.target_id) filter (where t.valid_to is null or t.valid_to > h.today) as standing,
+            from marts.metric_dictionary as d
+            inner join (select domain, cast(max(as_of) as date) as today from marts.kpi_values group by domain) as h
+                on d.domain = h.domain
+            left join marts.kpi_targets as t on d.kpi_id = t.kpi_id and (t.version is null or t.version = d.version)
+            where d.status = 'active' and d.effective_to is null
+            group by all
+        )
+        select kpi_id, case
+            when targets = 0 and (use_cases like '%appraisal%' or use_cases like '%budget%') then 'no target'
+            when targets > 0 and bound = 0 then 'neither an end nor a stage'
+            when targets > 0 and standing = 0 then 'ended'
+        end as reason from kpis""",
+        published=True,
+    )
+    expected = {kpi_id: reason for kpi_id, reason in rows if reason}
+    roles = {row["role"] for row in Dictionary(ROOT).file("owners").rows}
+    with open_store(demo.published) as opened:
+        findings = smart(opened, roles)
+        values = final_values(opened)
+    named = {finding.kpi_id: finding.why_en for finding in findings if finding.letter == "T"}
+    assert set(named) == set(expected) and all(reason in named[kpi_id] for kpi_id, reason in expected.items())
+    assert set(expected.values()) == {"no target", "neither an end nor a stage", "ended"}
+    # the quarter of the demonstration is over: its targets have to be set anew
+    assert expected["ec_cvr"] == "ended"
+    assert [finding for finding in findings if finding.letter in "SR"] == []
+    for finding in findings:
+        assert finding.letter != "M" or not values.get(finding.kpi_id), finding
 
 
 def test_the_smart_command(demo: Built, monkeypatch: pytest.MonkeyPatch) -> None:

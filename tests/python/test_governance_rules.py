@@ -22,6 +22,8 @@ COLUMNS = {
     "effective_from date, effective_to date, supersedes_version int, data_sources varchar",
     "stg_dictionary__approvals": "kpi_id varchar, version int, role varchar, approved_on date",
     "required_approvals": "domain varchar, role varchar",
+    "kpi_drivers": "kpi_id varchar, version int, period_grain varchar, period_start timestamp, dimension varchar, "
+    "dimension_value varchar, split_by varchar, member varchar, contribution double, change double",
     "metric_changelog": "kpi_id varchar, version int, effect_periods int, effect_mean_abs double",
     "stg_dictionary__parameters": "metric_id varchar, version int, parameter varchar, value double",
     "kpi_values": "kpi_id varchar, version int, domain varchar",
@@ -176,6 +178,13 @@ def test_versions_without_rows(compiled: Mapping[str, str], has_rows: bool, publ
     assert len(failing_rows(compiled["dictionary_versions_have_rows"], tables)) == found
 
 
+@pytest.mark.parametrize(("last_part", "found"), [(0.25, 0), (0.25 + 1e-12, 0), (0.2501, 1)])
+def test_drivers_that_do_not_add_up(compiled: Mapping[str, str], last_part: float, found: int) -> None:
+    key = ("ec_cvr", 2, "month", dt.datetime(2026, 4, 1), "all", "all", "platform")
+    rows = [(*key, "app", 0.5, 0.75), (*key, "web", last_part, 0.75)]
+    assert len(failing_rows(compiled["drivers_add_up_to_the_change"], {"kpi_drivers": rows})) == found
+
+
 @pytest.mark.parametrize(
     ("last", "given", "found"),
     [
@@ -197,5 +206,27 @@ def test_a_mistyped_year_is_named(compiled: Mapping[str, str], last: dt.timedelt
 def test_every_governance_test_is_tried(compiled: Mapping[str, str]) -> None:
     """A test without a failing fixture could never fail."""
     here = Path(__file__).read_text(encoding="utf-8")
-    names = {name for name in compiled if name.startswith(("dictionary_", "landing_"))}
+    names = {name for name in compiled if name.startswith(("dictionary_", "landing_", "drivers_"))}
     assert names and [name for name in sorted(names) if f'"{name}"' not in here] == [], json.dumps(sorted(names))
+
+
+def test_the_tests_that_the_document_names_exist() -> None:
+    tests = Path(__file__).parents[1]
+    text = (tests.parent / "docs" / "governance.md").read_text(encoding="utf-8")
+    section = text.split("## Rules, and what fails without them")[1].split("\n## ")[0]
+    functions = re.findall(r"`(test_\w+\.py)::(test_\w+)`", section)
+    assert len(functions) > 30
+    missing = [
+        f"{file}::{name}"
+        for file, name in functions
+        if f"def {name}(" not in (tests / "python" / file).read_text(encoding="utf-8")
+    ]
+    properties = "".join(
+        path.read_text(encoding="utf-8") for path in (tests.parent / "models/governance").glob("*.yml")
+    )
+    missing += [name for name in re.findall(r"`(\w+__\w+)`", section) if f"- name: {name}\n" not in properties]
+    for line in section.splitlines():
+        for part in re.findall(r"data tests? ((?:`\w+`(?:, )?)+)", line):
+            found = re.findall(r"`(\w+)`", part)
+            missing += [name for name in found if not (tests / f"data/governance/{name}.sql").exists()]
+    assert not missing

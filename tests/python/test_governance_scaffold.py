@@ -43,6 +43,7 @@ def test_a_scaffolded_kpi_is_a_draft_with_its_files(project_copy: Path) -> None:
     written = {path.relative_to(project_copy).as_posix() for path in new_kpi(project_copy, SHARE)}
     assert written == {
         "seeds/dictionary/metric_definitions_credit.csv",
+        "seeds/dictionary/metric_translations.csv",
         "models/kpis/credit/kpi_cr_partner_share.sql",
         "models/kpis/credit/kpi_cr_partner_share.yml",
     }
@@ -100,8 +101,9 @@ def test_a_scaffolded_kpi_is_released_and_counts(
     warehouse = tmp_path / demo.warehouse.name
     shutil.copyfile(demo.warehouse, warehouse)
     # other KPIs and their checks only cost time here
-    for part in ("models/kpis", "models/marts", "tests/data", "analyses"):
+    for part in ("models/kpis", "models/marts", "models/semantic", "tests/data", "analyses"):
         shutil.rmtree(project_copy / part, ignore_errors=True)
+    (project_copy / "models/exposures.yml").unlink()
     for path in (project_copy / "models/governance").glob("*"):
         if path.stem != "kpi_values":
             path.unlink()

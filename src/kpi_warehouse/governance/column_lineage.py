@@ -56,10 +56,12 @@ class ColumnLineage:
     """The columns of a project and what they are made of, worked out as they are asked for.
 
     Args:
-        manifest: dbt's manifest with compiled SQL.
+        manifest: dbt's manifest.
+        compiled: Folder of the compiled SQL, for models that the manifest has none of (a partial run leaves it out).
     """
 
     manifest: Node
+    compiled: Path | None = None
     _parsed: dict[str, _Parsed] = field(default_factory=dict)
     _parents: dict[Column, list[Column]] = field(default_factory=dict)
 
@@ -125,12 +127,18 @@ class ColumnLineage:
             raise GovernanceError(f"{relation} has no column {name!r}: {', '.join(suggest(name, known) or known)}")
         return Column(relation, name.lower())
 
+    def _sql(self, relation: str) -> str:
+        node = self.nodes[relation]
+        if node.get("compiled_code"):
+            return str(node["compiled_code"])
+        path = self.compiled / node["package_name"] / node["original_file_path"] if self.compiled else None
+        if path is None or not path.exists():
+            raise GovernanceError(f"{relation} is not compiled: run `dbt compile` or `kpi build` first")
+        return path.read_text(encoding="utf-8")
+
     def _parse(self, relation: str) -> _Parsed:
         if relation not in self._parsed:
-            node = self.nodes[relation]
-            if not node.get("compiled_code"):
-                raise GovernanceError(f"{relation} is not compiled: run `dbt compile` or `kpi build` first")
-            query = parse_one(node["compiled_code"], dialect=self.dialect)
+            query = parse_one(self._sql(relation), dialect=self.dialect)
             query = qualify(query, schema=self._schema, dialect=self.dialect, validate_qualify_columns=False)
             assert isinstance(query, exp.Query)
             self._parsed[relation] = _Parsed(query, build_scope(query))
@@ -205,17 +213,19 @@ class ColumnLineage:
         }
 
 
-def read_manifest(root: Path) -> Node:
-    """The manifest of the last build or compilation.
+def read_project(target: Path) -> ColumnLineage:
+    """The lineage of the last build or compilation.
+
+    Args:
+        target: dbt's target folder.
 
     Raises:
-        GovernanceError: There is none, or it holds no compiled SQL.
+        GovernanceError: Nothing was built or compiled there.
     """
-    path = root / os.environ.get("DBT_TARGET_PATH", "target") / "manifest.json"
+    path = target / "manifest.json"
     if not path.exists():
         raise GovernanceError(f"{path} does not exist: run `dbt compile` or `kpi build` first")
-    manifest: Node = json.loads(path.read_text(encoding="utf-8"))
-    return manifest
+    return ColumnLineage(json.loads(path.read_text(encoding="utf-8")), target / "compiled")
 
 
 @click.command("lineage")
@@ -229,7 +239,7 @@ def lineage_command(column: str | None, down: bool, depth: int | None, as_json: 
     A model alone lists each of its columns with the columns directly behind it; without a name every model is written
     (as JSON, a minute or two). Reads the manifest of the last build (DBT_TARGET_PATH, default target).
     """
-    book = ColumnLineage(read_manifest(project_root()))
+    book = read_project(project_root() / os.environ.get("DBT_TARGET_PATH", "target"))
     if column is None or column in book.nodes:
         names = [column] if column else [n for n, node in book.nodes.items() if node["resource_type"] == "model"]
         found = book.export(sorted(names))
