@@ -53,6 +53,12 @@ passes as (
 
 ),
 
+price_stock as (
+
+    select * from {{ ref('dq_price_stock_consistency') }}
+
+),
+
 horizons as (
 
     {% for domain in domains -%}
@@ -159,6 +165,29 @@ share_checks as (
 
 ),
 
+-- the mart lists contradictions alone: without any, the sum is empty
+price_stock_checks as (
+
+    select
+        'measured.' || rules.rule_id as check_id,
+        rules.domain,
+        'events' as table_name,
+        rules.kind,
+        rules.severity,
+        'at most ' || {{ as_text('rules.threshold') }} || ' contradicting views in the last '
+        || {{ as_text('rules.tested_days') }} || ' days' as expected,
+        {{ as_text('coalesce(sum(price_stock.contradicting_views), 0)') }} as observed,
+        coalesce(sum(price_stock.contradicting_views), 0) <= rules.threshold as is_met,
+        cast(sum(price_stock.contradicting_views) as {{ type_double() }}) as failed_rows
+    from rules
+    inner join horizons on rules.domain = horizons.domain
+    left join price_stock
+        on price_stock.event_date >= {{ add_days(date_of('horizons.as_of'), '-rules.tested_days') }}
+    where rules.rule_id = 'price_stock_consistency'
+    group by rules.rule_id, rules.domain, rules.kind, rules.severity, rules.threshold, rules.tested_days
+
+),
+
 anomaly_checks as (
 
     select
@@ -185,7 +214,7 @@ anomaly_checks as (
 
 every_check as (
 
-    {% for part in ['kpi_checks', 'floors', 'share_checks', 'anomaly_checks'] -%}
+    {% for part in ['kpi_checks', 'floors', 'share_checks', 'price_stock_checks', 'anomaly_checks'] -%}
     select check_id, domain, table_name, kind, severity, expected, observed, is_met, failed_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}

@@ -464,7 +464,8 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         db.execute("update ledger.publications set state = 'published' where publication_id = ?", [publication_id])
     finally:
         db.close()
-        fresh.unlink(missing_ok=True)
+        for leftover in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+            leftover.unlink(missing_ok=True)
     return Publication(target, publication_id, tables + 3, values, appended, restated, red, alerts)
 
 

@@ -171,8 +171,15 @@ def row_more(**values: str) -> Harm:
 
 
 def doubled(sound: Counter) -> dict[tuple[str, str], int]:
-    """What is told of a table that was landed twice: refused rows are refused twice, all others deduplicated."""
-    refused = {what: count for what, count in sound.items() if what[0] == "quarantined"}
+    """What is told of a table that was landed twice: refused rows are refused twice, all others deduplicated.
+
+    A decision before its submission is judged by another table, so only the row that stands for its key is.
+    """
+    refused = {
+        what: count
+        for what, count in sound.items()
+        if what[0] == "quarantined" and what[1] != "decision_before_submission"
+    }
     return {**refused, ("deduplicated", ""): sound["read", ""] - sum(refused.values())}
 
 
