@@ -229,6 +229,8 @@ def test_the_strongest_state_wins_at_every_instant(timeline_bench: Bench, drawn:
         return
     assert [row[1] for row in got[:-1]] == [row[0] for row in got[1:]], "segments leave a gap or overlap"
     assert (got[0][0], got[-1][1]) == (min(known), as_of)
+    instant = dt.timedelta(microseconds=1)
+    assert all(start.date() == (end - instant).date() for start, end, *_ in got), "a segment passes a UTC midnight"
     moment = min(known)
     while moment < as_of:
         segment = next(row for row in got if row[0] <= moment < row[1])
@@ -423,3 +425,24 @@ def test_percentiles_interpolate_linearly(percentile_sql: str, values: list) -> 
     present = [float(value) for value in values if value is not None]
     want = [oracles.percentile(present, p) for p in (0, 0.5, 0.9, 0.95, 1)]
     assert got == pytest.approx(want, rel=1e-9, abs=1e-9) if present else all(value is None for value in got)
+
+
+@pytest.fixture(scope="module")
+def ranked_percentile_sql(lander: Lander) -> str:
+    """The percentile of a level that comes from the dictionary, over the tables `given` (x) and `level` (p)."""
+    text = """select {{ ranked_percentile('x', 'place', 'n', 'p') }} from (
+        select x, p, row_number() over (order by x) as place, count(*) over () as n from given cross join level)"""
+    return lander.dbt("compile", "--inline", text).results[0].node.compiled_code
+
+
+@settings(EXAMPLES, max_examples=200)
+@given(
+    st.lists(st.one_of(st.integers(-3, 3), st.integers(-(10**6), 10**6)), min_size=1, max_size=102),
+    st.sampled_from([0, 0.5, 0.9, 0.95, 0.99, 1]),
+)
+def test_percentiles_of_the_dictionary_interpolate_alike(ranked_percentile_sql: str, values: list, p: float) -> None:
+    with duckdb.connect() as db:
+        db.execute("create table given as select unnest(?::double[]) as x", [values])
+        db.execute("create table level as select ?::double as p", [p])
+        (got,) = db.execute(ranked_percentile_sql).fetchone()
+    assert got == pytest.approx(oracles.percentile(values, p), rel=1e-9, abs=1e-9)
