@@ -136,9 +136,40 @@ def identity_bench(lander: Lander) -> Bench:
     )
 
 
+#: One id (or a device and a cookie) at a time, at the very ends of its life and a second beside them.
+NOBODY = dict.fromkeys(("user", *oracles.ORDER))
+
+
+def at_the_ends(kind: str) -> st.SearchStrategy:
+    place = st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([0, 0, 0, 1, -1]))
+    return place.map(lambda d: BASE + dt.timedelta(days=60 + d[0] * TTL[kind], seconds=d[1]))
+
+
+def single(kind: str) -> st.SearchStrategy:
+    event = st.tuples(st.sampled_from([None, None, "u1", "u2"]), at_the_ends(kind))
+    return event.map(lambda d: {**NOBODY, "user": d[0], kind: f"{kind[0]}1", "at": d[1]})
+
+
+def single_link(kind: str) -> st.SearchStrategy:
+    link = st.tuples(st.sampled_from(["u1", "u2"]), at_the_ends(kind), at_the_ends(kind))
+    return link.map(lambda d: ("user", d[0], kind, f"{kind[0]}1", min(d[1:]), max(d[1:])))
+
+
+PAIR = st.tuples(st.sampled_from([(None, "c1"), ("d1", "c1"), ("d2", "c1"), ("d1", None)]), at_the_ends("cookie")).map(
+    lambda d: {**NOBODY, "device": d[0][0], "cookie": d[0][1], "at": d[1]}
+)
+FOCUSED = st.one_of(*(single(kind) for kind in ("device", "cookie", "fingerprint")), PAIR)
 IDENTITY_CASES = (
-    st.lists(EVENT, min_size=1, max_size=10),
-    st.lists(LINK, max_size=5),
+    st.one_of(
+        st.lists(EVENT, min_size=1, max_size=10),
+        st.lists(FOCUSED, min_size=1, max_size=10),
+        st.lists(PAIR, min_size=2, max_size=6),
+        st.lists(single("cookie"), min_size=2, max_size=6),
+    ),
+    st.one_of(
+        st.lists(LINK, max_size=5),
+        st.lists(st.one_of(single_link("cookie"), single_link("device")), max_size=5),
+    ),
 )
 
 
@@ -282,7 +313,9 @@ DPD_CASES = (
             st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
             st.lists(st.tuples(DAY, st.sampled_from([Decimal(100), Decimal(50)])), max_size=4),
             st.lists(st.tuples(DAY, MONEY, st.sampled_from([4, 17])), max_size=6),
-            st.dictionaries(DAY, st.sampled_from([0, 1, 2, 29, 30]), max_size=3),
+            st.dictionaries(  # which holds for 5 days, so that it ends with the next one, a day before or a day after
+                st.sampled_from([2, 8, 9, 14, 15, 16, 22]), st.sampled_from([0, 1, 2, 6, 7, 30]), max_size=3
+            ),
             st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
             st.dictionaries(st.tuples(DAY, st.sampled_from([4, 5, 17])), LEVEL, max_size=3),
         ),
