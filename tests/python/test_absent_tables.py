@@ -98,6 +98,7 @@ COUNTS: dict[str, dict[str, list[str]]] = {
     },
     "credit": {
         **dict.fromkeys(("cr_att_avg_minutes", "cr_att_p50_minutes", "cr_att_p90_minutes", "cr_controllable_time_ratio", "cr_stp_rate", "cr_supplement_rate", "cr_timeout_abandon_rate", "cr_approval_rate"), PROCESS),
+        "cr_approval_rate": [*PROCESS, "application_events.outcome"],
         "cr_manual_review_rate": [*PROCESS, "application_events.node"],
         "cr_first_time_pass_rate": [*PROCESS, "application_events.node"],
         "cr_applications": ["applications"],
@@ -139,7 +140,17 @@ FOLLOWS = {
     ("manufacturing", "counter_readings unit_operations"): {"mf_scrap_cost"},
     ("manufacturing", "work_orders"): {"mf_scrap_cost", "mf_changeover_standard_rate"},  # no family, no standard
 }
-ABSENCES = sorted({(domain, part) for domain, kpis in COUNTS.items() for parts in kpis.values() for part in parts})
+#: Tables that only add to what others say, or exclude: without them every KPI speaks.
+ADDITIONS = [
+    ("ecommerce", "refunds"),
+    ("ecommerce", "identity_links"),
+    ("manufacturing", "counter_readings"),
+    ("manufacturing", "calendar_breaks"),
+    ("credit", "dpd_snapshots"),
+]
+ABSENCES = ADDITIONS + sorted(
+    {(domain, part) for domain, kpis in COUNTS.items() for parts in kpis.values() for part in parts}
+)
 #: Landed without a row: each way in which a model asks for its tables once.
 EMPTIED = [
     ("ecommerce", "orders"), ("ecommerce", "messages events"), ("ecommerce", "ad_touches"), ("ecommerce", "members"),

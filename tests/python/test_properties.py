@@ -136,9 +136,40 @@ def identity_bench(lander: Lander) -> Bench:
     )
 
 
+#: One id (or a device and a cookie) at a time, at the very ends of its life and a second beside them.
+NOBODY = dict.fromkeys(("user", *oracles.ORDER))
+
+
+def at_the_ends(kind: str) -> st.SearchStrategy:
+    place = st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([0, 0, 0, 1, -1]))
+    return place.map(lambda d: BASE + dt.timedelta(days=60 + d[0] * TTL[kind], seconds=d[1]))
+
+
+def single(kind: str) -> st.SearchStrategy:
+    event = st.tuples(st.sampled_from([None, None, "u1", "u2"]), at_the_ends(kind))
+    return event.map(lambda d: {**NOBODY, "user": d[0], kind: f"{kind[0]}1", "at": d[1]})
+
+
+def single_link(kind: str) -> st.SearchStrategy:
+    link = st.tuples(st.sampled_from(["u1", "u2"]), at_the_ends(kind), at_the_ends(kind))
+    return link.map(lambda d: ("user", d[0], kind, f"{kind[0]}1", min(d[1:]), max(d[1:])))
+
+
+PAIR = st.tuples(st.sampled_from([(None, "c1"), ("d1", "c1"), ("d2", "c1"), ("d1", None)]), at_the_ends("cookie")).map(
+    lambda d: {**NOBODY, "device": d[0][0], "cookie": d[0][1], "at": d[1]}
+)
+FOCUSED = st.one_of(*(single(kind) for kind in ("device", "cookie", "fingerprint")), PAIR)
 IDENTITY_CASES = (
-    st.lists(EVENT, min_size=1, max_size=10),
-    st.lists(LINK, max_size=5),
+    st.one_of(
+        st.lists(EVENT, min_size=1, max_size=10),
+        st.lists(FOCUSED, min_size=1, max_size=10),
+        st.lists(PAIR, min_size=2, max_size=6),
+        st.lists(single("cookie"), min_size=2, max_size=6),
+    ),
+    st.one_of(
+        st.lists(LINK, max_size=5),
+        st.lists(st.one_of(single_link("cookie"), single_link("device")), max_size=5),
+    ),
 )
 
 
@@ -229,6 +260,8 @@ def test_the_strongest_state_wins_at_every_instant(timeline_bench: Bench, drawn:
         return
     assert [row[1] for row in got[:-1]] == [row[0] for row in got[1:]], "segments leave a gap or overlap"
     assert (got[0][0], got[-1][1]) == (min(known), as_of)
+    instant = dt.timedelta(microseconds=1)
+    assert all(start.date() == (end - instant).date() for start, end, *_ in got), "a segment passes a UTC midnight"
     moment = min(known)
     while moment < as_of:
         segment = next(row for row in got if row[0] <= moment < row[1])
@@ -280,7 +313,9 @@ DPD_CASES = (
             st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
             st.lists(st.tuples(DAY, st.sampled_from([Decimal(100), Decimal(50)])), max_size=4),
             st.lists(st.tuples(DAY, MONEY, st.sampled_from([4, 17])), max_size=6),
-            st.dictionaries(DAY, st.sampled_from([0, 1, 2, 29, 30]), max_size=3),
+            st.dictionaries(  # which holds for 5 days, so that it ends with the next one, a day before or a day after
+                st.sampled_from([2, 8, 9, 14, 15, 16, 22]), st.sampled_from([0, 1, 2, 6, 7, 30]), max_size=3
+            ),
             st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
             st.dictionaries(st.tuples(DAY, st.sampled_from([4, 5, 17])), LEVEL, max_size=3),
         ),
@@ -423,3 +458,24 @@ def test_percentiles_interpolate_linearly(percentile_sql: str, values: list) -> 
     present = [float(value) for value in values if value is not None]
     want = [oracles.percentile(present, p) for p in (0, 0.5, 0.9, 0.95, 1)]
     assert got == pytest.approx(want, rel=1e-9, abs=1e-9) if present else all(value is None for value in got)
+
+
+@pytest.fixture(scope="module")
+def ranked_percentile_sql(lander: Lander) -> str:
+    """The percentile of a level that comes from the dictionary, over the tables `given` (x) and `level` (p)."""
+    text = """select {{ ranked_percentile('x', 'place', 'n', 'p') }} from (
+        select x, p, row_number() over (order by x) as place, count(*) over () as n from given cross join level)"""
+    return lander.dbt("compile", "--inline", text).results[0].node.compiled_code
+
+
+@settings(EXAMPLES, max_examples=200)
+@given(
+    st.lists(st.one_of(st.integers(-3, 3), st.integers(-(10**6), 10**6)), min_size=1, max_size=102),
+    st.sampled_from([0, 0.5, 0.9, 0.95, 0.99, 1]),
+)
+def test_percentiles_of_the_dictionary_interpolate_alike(ranked_percentile_sql: str, values: list, p: float) -> None:
+    with duckdb.connect() as db:
+        db.execute("create table given as select unnest(?::double[]) as x", [values])
+        db.execute("create table level as select ?::double as p", [p])
+        (got,) = db.execute(ranked_percentile_sql).fetchone()
+    assert got == pytest.approx(oracles.percentile(values, p), rel=1e-9, abs=1e-9)
