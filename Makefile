@@ -54,7 +54,7 @@ test: install  ## Lint, Python tests, dbt unit and data tests, conformance (unde
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile
 
 docs: install  ## dbt documentation and column lineage in target/ (after a build)
 	$(BIN)/dbt docs generate --quiet

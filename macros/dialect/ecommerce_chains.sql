@@ -1,7 +1,7 @@
 {#
     Elimination of the states of an absorbing chain, one per round (int_ecommerce__removal_effects). `matrix` has month_date,
-    from_state, from_no, to_no, visits and last_round (the number of channels). DuckDB recurses, whatever their number; Spark
-    allows no window in a recursion, so its rounds are written out, and a month with more channels than rounds stops the run.
+    from_state, from_no, to_no, visits and last_round (the number of channels). DuckDB recurses; Spark allows no window in a
+    recursion (and overflows its stack on rounds written out), so it folds the month's whole matrix as an array of lines.
 #}
 {% macro with_recursive() %}{{ return(adapter.dispatch('with_recursive', 'kpi_warehouse')()) }}{% endmacro %}
 {% macro default__with_recursive() %}with recursive{% endmacro %}
@@ -56,41 +56,60 @@
 )
 {%- endmacro %}
 
-{% macro spark__eliminate_states(matrix, result, rounds=24) -%}
-{{ result }}_0 as (
+{% macro spark__eliminate_states(matrix, result) -%}
+{{ result }}_lines as (          -- a line of the matrix: conversion first, then the channels by number
 
     select
         month_date,
-        from_state,
         from_no,
-        to_no,
-        case when last_round > {{ rounds }} then raise_error('more advertising channels in a month than elimination rounds') else visits end
-            as visits
+        max(last_round) as last_round,
+        transform(array_sort(collect_list(struct(to_no, visits))), cell -> cell.visits) as line
     from {{ matrix }}
+    group by month_date, from_no
 
 ),
-{% for round in range(1, rounds + 1) %}
-{{ result }}_{{ round }} as (
+
+{{ result }}_grids as (          -- the start first, then the channels by number
 
     select
         month_date,
-        from_state,
-        from_no,
-        to_no,
-        coalesce({{ kpi_warehouse.eliminated_visits(round) }}, visits) as visits
-    from {{ result }}_{{ round - 1 }}
+        max(last_round) as last_round,
+        transform(array_sort(collect_list(struct(from_no, line))), entry -> entry.line) as grid
+    from {{ result }}_lines
+    group by month_date
 
 ),
-{% endfor %}
+
+{{ result }}_ends as (
+
+    select
+        month_date,
+        aggregate(
+            sequence(1, last_round),
+            grid,
+            (so_far, c) -> transform(
+                so_far,
+                line -> transform(
+                    line,
+                    (visits, j) -> visits + element_at(line, c + 1) * element_at(element_at(so_far, c + 1), j + 1)
+                        / (1 - element_at(element_at(so_far, c + 1), c + 1))
+                )
+            )
+        ) as grid
+    from {{ result }}_grids
+
+),
+
 {{ result }} as (
 
     select
-        month_date,
-        from_state,
-        from_no,
-        to_no,
-        visits
-    from {{ result }}_{{ rounds }}
+        {{ matrix }}.month_date,
+        {{ matrix }}.from_state,
+        {{ matrix }}.from_no,
+        {{ matrix }}.to_no,
+        element_at(element_at({{ result }}_ends.grid, {{ matrix }}.from_no + 1), greatest({{ matrix }}.to_no, 0) + 1) as visits
+    from {{ matrix }}
+    inner join {{ result }}_ends on {{ matrix }}.month_date = {{ result }}_ends.month_date
 
 )
 {%- endmacro %}

@@ -26,7 +26,7 @@ select
     {%- if raw.found -%}
     (select count(*) from {{ raw.relation }} as landed)
     {%- elif seed -%}
-    (select count(*) from {{ api.Relation.create(database=target.database, schema='seeds', identifier=seed) }})
+    (select count(*) from {{ api.Relation.create(database=this.database, schema='seeds', identifier=seed) }})
     {%- else -%}
     0
     {%- endif -%}
@@ -113,6 +113,49 @@ where {{ source_column }} is not null and _reject_reason is null and not _is_dup
 group by {{ source_column }}
 {{ "union all" if not loop.last }}
 {%- endfor %}
+{{ "union all" if not loop.last }}
+{%- endfor %}
+{%- endif -%}
+{%- endmacro %}
+
+{# Rows by business day. rules: the data-quality rules of the dictionary (rule `late_row`). #}
+{% macro landing_days(domain, tables, rules) -%}
+{%- if not execute -%}
+select 1 as parsing
+{%- else -%}
+{%- set accepted = '_reject_reason is null and not _is_duplicate' -%}
+with
+
+late as (
+
+    select max(threshold) * 3600 as seconds
+    from {{ rules }}
+    where rule_id = 'late_row'
+
+)
+{% for table, relations in tables.items() %}
+{%- set own_time = kpi_warehouse.contract_meta(kpi_warehouse.contract_table(domain, table), 'own_time') %}
+{%- set day = kpi_warehouse.date_of(kpi_warehouse.to_local('coalesce(' ~ own_time ~ ', _loaded_at)' if own_time else '_loaded_at', "'" ~ var('business_timezone') ~ "'")) %}
+select
+    '{{ domain }}' as domain,
+    '{{ table }}' as table_name,
+    {{ day }} as business_date,
+    {{ 'true' if own_time else 'false' }} as has_own_time,
+    count(*) as rows_read,
+    count(*) filter (where {{ accepted }}) as rows_accepted,
+    count(*) filter (where _is_duplicate) as rows_deduplicated,
+    count(*) filter (where _reject_reason is not null) as rows_quarantined,
+    count(*) filter (where {{ accepted }} and coalesce(_unparsed_columns, _unknown_columns) is not null) as rows_irregular,
+    {% if own_time -%}
+    count(*) filter (
+        where {{ accepted }} and {{ kpi_warehouse.seconds_between(own_time, '_loaded_at') }} > late.seconds
+    )
+    {%- else -%}
+    cast(0 as {{ kpi_warehouse.type_bigint() }})
+    {%- endif %} as rows_late
+from {{ relations[0] }}
+cross join late
+group by {{ day }}
 {{ "union all" if not loop.last }}
 {%- endfor %}
 {%- endif -%}

@@ -1,5 +1,5 @@
 {#
-    Writes what the tests of this run found, and what the landing found, into dq_results. Runs at the end of every
+    Writes what the tests of this run found, and what the landing and the build measured, into dq_results. Runs at the end of every
     dbt run that held tests; results of tests that did not run this time stay.
 #}
 {% macro record_results(results) %}
@@ -9,7 +9,8 @@
     {%- endfor -%}
     {%- set checks = adapter.get_relation(database=target.database, schema='marts', identifier='dq_landing_checks') -%}
     {%- if rows and checks is not none -%}
-        {{ return(adapter.dispatch('write_results', 'kpi_warehouse')(rows, checks)) }}
+        {%- set measured = adapter.get_relation(database=target.database, schema='marts', identifier='dq_measured_checks') -%}
+        {{ return(adapter.dispatch('write_results', 'kpi_warehouse')(rows, [checks] + ([measured] if measured is not none else []))) }}
     {%- else -%}
         {{ return('') }}
     {%- endif -%}
@@ -35,6 +36,7 @@
     ] | join(', ') ~ ")") }}
 {% endmacro %}
 
+{# checks: relations of the form of dq_landing_checks, that one first. #}
 {% macro results_select(rows, checks) -%}
     select
         tests.check_id,
@@ -47,15 +49,17 @@
         cast(tests.failed_rows as {{ kpi_warehouse.type_bigint() }}) as failed_rows,
         horizon.as_of
     from (values {{ rows | join(', ') }}) as tests(check_id, domain, table_name, kind, expected, observed, passed, failed_rows)
-    left join (select domain, max(as_of) as as_of from {{ checks }} group by domain) as horizon on tests.domain = horizon.domain
+    left join (select domain, max(as_of) as as_of from {{ checks[0] }} group by domain) as horizon on tests.domain = horizon.domain
+    {%- for relation in checks %}
     union all
     select check_id, domain, table_name, kind, expected, observed, passed, failed_rows, as_of
-    from {{ checks }}
+    from {{ relation }}
+    {%- endfor %}
 {%- endmacro %}
 
 {% macro default__write_results(rows, checks) %}
     create table if not exists marts.dq_results as {{ kpi_warehouse.results_select(rows, checks) }} limit 0;
-    delete from marts.dq_results where check_id like 'landing.%' or check_id in (select check_id from ({{ kpi_warehouse.results_select(rows, checks) }}) as fresh);
+    delete from marts.dq_results where check_id like 'landing.%' or check_id like 'measured.%' or check_id in (select check_id from ({{ kpi_warehouse.results_select(rows, checks) }}) as fresh);
     insert into marts.dq_results {{ kpi_warehouse.results_select(rows, checks) }};
 {% endmacro %}
 

@@ -16,6 +16,12 @@ irregularities as (
 
 ),
 
+refused_events as (
+
+    select * from {{ ref('int_ecommerce__refused_events') }}
+
+),
+
 horizons as (
 
     {% for domain in domains -%}
@@ -86,9 +92,25 @@ irregular as (
 
 ),
 
+refused_traffic as (
+
+    select
+        'landing.ecommerce.events.refused.' || refused_because as check_id,
+        'ecommerce' as domain,
+        'events' as table_name,
+        'traffic_filter' as kind,
+        'counted, left out of every KPI' as expected,
+        {{ as_text('count(*)') }} || ' rows' as observed,
+        true as passed,
+        count(*) as failed_rows
+    from refused_events
+    group by refused_because
+
+),
+
 checks as (
 
-    {% for part in ['presence', 'accounting', 'quarantined', 'irregular'] -%}
+    {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'refused_traffic'] -%}
     select check_id, domain, table_name, kind, expected, observed, passed, failed_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}

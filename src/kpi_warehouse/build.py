@@ -136,6 +136,21 @@ def forget_results(warehouse: Path) -> None:
             db.execute("drop table if exists marts.dq_results")
 
 
+def tell_issues(root: Path, warehouse: Path, *, is_complete: bool) -> None:
+    """Brings the issue list in step with what the build found; a build does not fail over it."""
+    import duckdb
+
+    from kpi_warehouse.quality.issues import keep_issues
+
+    try:
+        kept = keep_issues(root, warehouse, published_path().parent / "ledger.duckdb", is_complete=is_complete)
+    except duckdb.Error as error:
+        click.echo(f"the issue list was not written: {error}", err=True)
+        return
+    if kept:
+        click.echo(kept.summary())
+
+
 @click.command("build")
 @click.option(
     "--as-of",
@@ -196,6 +211,8 @@ def build(
         result = run_dbt(arguments, root)
         close_dbt_connections()
         if not result.success:
+            if is_whole:
+                tell_issues(root, warehouse, is_complete=False)
             raise BuildError(
                 f"the gate is shut: nothing was published, {published_path()} stays as it was.\n"
                 f"{explain_failure(result)}"
@@ -213,6 +230,7 @@ def build(
                 f"{len(report.results)} expectations in {report.seconds:.0f} s, "
                 f"{len(report.warned)} warnings (see dq_results)"
             )
+            tell_issues(root, warehouse, is_complete=True)
             if report.failed:
                 lines = "\n".join(f"  {r.check_id}: {r.expected}; {r.observed}" for r in report.failed[:20])
                 raise BuildError(

@@ -29,9 +29,9 @@ COMMANDS = {
     "retire": ("kpi_warehouse.governance.change", "retire_command", "Retire a superseded version."),
     "smart": ("kpi_warehouse.governance.document", "smart_command", "Name the KPIs that are not yet SMART."),
     "quality": (
-        "kpi_warehouse.quality.expectations",
+        "kpi_warehouse.quality.command",
         "quality_command",
-        "Check a built warehouse against its expectations.",
+        "Check a built warehouse, print quality reports and issues.",
     ),
     "sync": ("kpi_warehouse.sync", "sync_command", "Bring written models in step with their declarations."),
 }

@@ -225,6 +225,13 @@ def _settle(db: duckdb.DuckDBPyConnection, target: Path) -> None:
             db.execute("commit")
 
 
+def _in_order(db: duckdb.DuckDBPyConnection, now: dt.datetime) -> dt.datetime:
+    """The time of a run, just after the last publication where the clock says less: the ledger is ordered by it."""
+    row = db.execute("select max(published_at_run) from ledger.publications").fetchone()
+    last = row[0] if row else None
+    return now if last is None or now > last else last + dt.timedelta(microseconds=1)
+
+
 @contextmanager
 def attached(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> Iterator[None]:
     """Attaches a file read-only for a while."""
@@ -402,7 +409,8 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
     Args:
         warehouse: The DuckDB file that a build wrote.
         target: The file that readers open; `ledger.duckdb` lies beside it.
-        now: Time of the run (UTC, without zone); default: the clock. Only columns named `*_at_run` show it.
+        now: Time of the run (UTC, without zone); default: the clock. Only columns named `*_at_run` show it. A time
+            that is not after the last publication is moved there.
 
     Returns:
         What was published.
@@ -430,6 +438,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         tables = _copy_marts(db, catalog, fresh)
         open_ledger(db, ledger)
         _settle(db, target)
+        now = _in_order(db, now)
         db.execute(
             "create table fresh.marts.publication as select ? as publication_id, ? as published_at_run",
             [publication_id, now],

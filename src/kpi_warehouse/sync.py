@@ -75,6 +75,7 @@ AUDITS = {
     "happenings": "Times of all that happened, one row per accepted row and time column.",
     "landed": "What was landed and holds accepted rows, one row per table and column.",
     "irregularities": "Accepted rows with unreadable or unknown values, one row per table, column and kind.",
+    "days": "What became of the rows of each business day, one row per table and day.",
 }
 
 #: Columns of each audit: name -> description. The first ones named in AUDIT_KEYS are its grain.
@@ -115,6 +116,18 @@ AUDIT_COLUMNS = {
         "kind": "unparsed or unknown_member.",
         "affected_rows": "Accepted rows affected.",
     },
+    "days": {
+        "domain": "Domain.",
+        "table_name": "Raw table.",
+        "business_date": "Business day of the row's own time, else of its arrival; null: the row tells neither.",
+        "has_own_time": "The rows of the table have a time of their own.",
+        "rows_read": "Raw rows.",
+        "rows_accepted": "Of these accepted.",
+        "rows_deduplicated": "Of these another row of the same key won.",
+        "rows_quarantined": "Of these refused.",
+        "rows_irregular": "Accepted rows with unreadable or unknown values.",
+        "rows_late": "Accepted rows that arrived later than rule `late_row` of the dictionary allows.",
+    },
 }
 AUDIT_KEYS = {
     "quarantine": None,
@@ -122,6 +135,7 @@ AUDIT_KEYS = {
     "happenings": None,
     "landed": ["table_name", "column_name"],
     "irregularities": ["table_name", "column_name", "kind"],
+    "days": ["table_name", "business_date"],
 }
 
 
@@ -207,7 +221,8 @@ def _audit_files(domain: str, tables: list[dict[str, Any]], audit: str) -> tuple
         f"'{t['name']}': [ref('base_{domain}__{t['name']}'), ref('stg_{domain}__{t['name']}')]" for t in tables
     )
     config = "" if audit == "happenings" else "{{ config(materialized='table') }}\n\n"
-    sql = f"{MARKER}\n{config}{{{{ landing_{audit}(\n    '{domain}',\n    {{\n        {refs}\n    }}\n) }}}}\n"
+    more = ",\n    rules=ref('stg_dictionary__dq_checks')" if audit == "days" else ""
+    sql = f"{MARKER}\n{config}{{{{ landing_{audit}(\n    '{domain}',\n    {{\n        {refs}\n    }}{more}\n) }}}}\n"
     model: dict[str, Any] = {
         "name": f"stg_{domain}__{audit}",
         "description": AUDITS[audit],

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from filelock import FileLock
 
 from .support.lander import Lander
+from .support.landing_bench import LandingBench
 
 ROOT = Path(__file__).resolve().parents[2]
 KPI = [sys.executable, "-m", "kpi_warehouse.cli"]
@@ -137,6 +138,17 @@ def lander(tmp_path_factory: pytest.TempPathFactory) -> Lander:
     lander = Lander(tmp_path_factory.mktemp("lander"))
     lander.prepare()
     return lander
+
+
+@pytest.fixture(scope="session")
+def landing_bench(lander: Lander, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LandingBench]:
+    """A small demonstration, landed and built, from which tables can be taken away."""
+    lander.clear()
+    run_kpi("demo", "--out", str(lander.raw), "--events", "2000", "--quiet")
+    bench = LandingBench(lander, tmp_path_factory.mktemp("landed"))
+    lander.clear()
+    yield bench
+    bench.close()
 
 
 @pytest.fixture

@@ -168,6 +168,19 @@ def test_every_buyer_of_the_year_has_a_window(results: dict[str, pd.DataFrame], 
     assert rows.groupby("contact_window")["persons"].sum().to_dict() == expected
 
 
+def test_experiments_get_their_verdicts(results: dict[str, pd.DataFrame]) -> None:
+    """Of the story: records lost, still running, and A against A; an interval and what the size could have found agree."""
+    rows = results["experiment_readout"].set_index("experiment_id")
+    assert rows["verdict"].to_dict() == {
+        "exp_pdp_template": "invalid split",
+        "exp_simple_cart": "running",
+        "exp_aa_split": "not shown",
+    }
+    half = (rows["lift_upper"] - rows["lift_lower"]) / 2
+    # 2.8 against 1.96 standard errors, the first at the rate of the control alone
+    assert (rows["detectable_lift"] / half).between(1, 2).all()
+
+
 def test_compiled_analyses_are_all_of_them(results: dict[str, pd.DataFrame]) -> None:
     assert sorted(results) == ANALYSES
     assert {Path(name).name for name in ANALYSES} >= {"cvr_by_structure", "cohort_curves", "membership_lever"}

@@ -246,6 +246,44 @@ def test_response_and_repair_are_the_time_of_mttr(demo: Built, analyses: dict[st
         assert mean == pytest.approx(mttr)
 
 
+def test_capability_by_month_by_pandas(demo: Built) -> None:
+    """Cpk from ranges of the subgroups of five (d2 = 2.326) and Ppk from the standard deviation, month by month of the line's clock."""
+    rows = query(
+        demo,
+        """select measurements.*, timezone(lines.time_zone, timezone('UTC', measured_at)) as local_at, lower_limit, upper_limit
+        from staging.stg_manufacturing__measurements as measurements
+        inner join staging.stg_manufacturing__machines as machines using (machine_id)
+        inner join intermediate.int_manufacturing__lines as lines using (line_id)
+        inner join staging.stg_manufacturing__characteristic_specs as specs using (characteristic)""",
+    )
+    groups = rows.groupby(["characteristic", "machine_id", "subgroup_id"])
+    ranges = pd.DataFrame(
+        {
+            "spread": groups["measured_value"].max() - groups["measured_value"].min(),
+            "size": groups.size(),
+            "month": groups["local_at"].min().dt.to_period("M").dt.to_timestamp(),
+        }
+    ).reset_index()
+    assert set(ranges["size"]) == {5}
+    got = query(demo, "select * from marts.fct_process_capability_monthly where machine_id <> 'all'")
+    months = rows.groupby(["characteristic", "machine_id", rows["local_at"].dt.to_period("M").dt.to_timestamp()])
+    assert len(got) == months.ngroups > 3
+    for (characteristic, machine, month), part in months:
+        inside = (
+            (ranges["characteristic"] == characteristic)
+            & (ranges["machine_id"] == machine)
+            & (ranges["month"] == month)
+        )
+        within = ranges.loc[inside, "spread"].mean() / 2.326
+        mean, overall = part["measured_value"].mean(), part["measured_value"].std()
+        room = min(part["upper_limit"].iloc[0] - mean, mean - part["lower_limit"].iloc[0])
+        key = (got["characteristic"] == characteristic) & (got["machine_id"] == machine) & (got["month_start"] == month)
+        (row,) = got[key].itertuples()
+        assert (row.measured_pieces, row.ranges) == (len(part), inside.sum())
+        assert row.cpk == pytest.approx(room / (3 * within), rel=1e-4)
+        assert row.ppk == pytest.approx(room / (3 * overall))
+
+
 def test_correlation_of_capability_and_yield(analyses: dict[str, pd.DataFrame]) -> None:
     weeks = analyses["cpk_against_fpy"]
     assert (weeks["cpk"] <= weeks["cp"] + 1e-9).all()

@@ -41,6 +41,21 @@ def test_every_raw_row_is_accounted_for(demo: Built) -> None:
     )
 
 
+def test_what_the_traffic_filter_left_out_is_counted(demo: Built) -> None:
+    """Accepted rows of the contract = events that count + events refused, by reason, in the published results."""
+    refused = dict(
+        demo.rows(
+            """select split_part(check_id, '.', 5), failed_rows from marts.dq_results
+            where kind = 'traffic_filter' and domain = 'ecommerce' and "table" = 'events'""",
+            published=True,
+        )
+    )
+    assert set(refused) >= {"bot", "test", "unknown_event"}
+    ((accepted,),) = demo.rows("select rows_accepted from marts.dq_reconciliation where table_name = 'events'")
+    ((counted,),) = demo.rows("select count(*) from intermediate.int_ecommerce__events")
+    assert counted + sum(refused.values()) == accepted
+
+
 def test_every_released_kpi_has_values(demo: Built) -> None:
     missing = demo.rows(
         """select dictionary.kpi_id, dictionary.version from marts.metric_dictionary as dictionary

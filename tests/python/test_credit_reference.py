@@ -9,7 +9,7 @@ Where the definitions agree, the figures agree to 1e-9; where they do not, the t
 * PSI. An empty band has the share 0.0001 here (the dictionary). scorecardpy puts 0.9 accounts into it and divides by the
   sum including them. Without empty bands they agree.
 
-The libraries are no part of the project: the tests are skipped where they are not installed.
+The libraries are the extra `reference`: the tests are skipped where they are not installed, and fail where they do not import.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from .conftest import Built
+from .support.reference import library
 
 TOLERANCE = 1e-9
 
@@ -97,7 +98,7 @@ def has_mixed_ties(part: pd.DataFrame) -> bool:
 
 
 def test_ks_and_auc_agree_with_scikit_learn(monitoring, outcomes) -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
+    metrics = library("sklearn.metrics")
     assert any(has_mixed_ties(part) for part in outcomes.values())
     for key, part in outcomes.items():
         false_rate, true_rate, _ = metrics.roc_curve(part.is_bad, -part.score, drop_intermediate=False)
@@ -108,7 +109,7 @@ def test_ks_and_auc_agree_with_scikit_learn(monitoring, outcomes) -> None:
 
 
 def test_ks_and_auc_agree_with_scorecardpy(monitoring, outcomes) -> None:
-    perf = pytest.importorskip("scorecardpy.perf")
+    perf = library("scorecardpy.perf")
     for key, part in outcomes.items():
         accounts = pd.DataFrame({"label": part.is_bad.astype(int), "pred": -part.score})
         curve = perf.eva_dfrocpr(accounts)
@@ -126,7 +127,7 @@ def test_ks_and_auc_agree_with_scorecardpy(monitoring, outcomes) -> None:
 
 
 def test_psi_agrees_with_scorecardpy(monitoring, bands) -> None:
-    perf = pytest.importorskip("scorecardpy.perf")
+    perf = library("scorecardpy.perf")
     agreed = differed = 0
     for key, (scored, development) in bands.items():
         parts = {"actual": scored.reset_index(drop=True), "expected": development.reset_index(drop=True)}

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.python.support.reference import library
 from tests.python.support.replay import Replayer
 
 BANDS = [
@@ -168,7 +169,7 @@ def test_separation_agrees_with_every_pair(published: tuple, cohort: str) -> Non
 @pytest.mark.parametrize("cohort", COHORTS)
 def test_auc_agrees_with_scikit_learn(published: tuple, cohort: str) -> None:
     """A library's AUC on the same accounts."""
-    metrics = pytest.importorskip("sklearn.metrics")
+    metrics = library("sklearn.metrics")
     portfolio, _, rows = published
     members = portfolio[portfolio.cohort == cohort]
     want = metrics.roc_auc_score(members.dpd < DPD_MIN, members.score)

@@ -143,6 +143,13 @@ def test_events_scale(tmp_path: Path, landing: tuple[Path, DemoSummary]) -> None
         assert large.rows[domain][table] == pytest.approx(2 * summary.rows[domain][table], rel=0.1)
 
 
+def test_accounts_scale_by_themselves(tmp_path: Path, landing: tuple[Path, DemoSummary]) -> None:
+    _, summary = landing
+    more = generate(tmp_path, events=EVENTS, seed=7, accounts=30_000)
+    assert more.rows["credit"]["accounts"] == pytest.approx(30_000, rel=0.03)
+    assert more.rows["manufacturing"] == summary.rows["manufacturing"]
+
+
 def test_full_blocks_do_not_depend_on_what_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kpi_warehouse.demo.ecommerce.BLOCK_EVENTS", 5_000)
     for name, events in (("two", 10_000), ("three", 15_000)):
@@ -342,9 +349,9 @@ def test_domains_written_one_after_the_other_share_a_manifest(tmp_path: Path) ->
     assert {p.name for p in tmp_path.iterdir()} == {*DOMAINS, "demo_manifest.json"}
 
 
-@pytest.mark.parametrize("kwargs", [{"events": 10}, {"domains": ["retail"]}])
+@pytest.mark.parametrize("kwargs", [{"events": 10}, {"domains": ["retail"]}, {"accounts": 10}])
 def test_wrong_arguments(kwargs: dict, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"events|unknown domain"):
+    with pytest.raises(ValueError, match=r"events|unknown domain|accounts"):
         generate(tmp_path / "x", **kwargs)
     assert not (tmp_path / "x").exists()
 
@@ -369,3 +376,17 @@ def test_the_default_size_takes_seconds_and_shows_the_outage(tmp_path: Path) -> 
     ).fetchone()
     assert failed is not None
     assert failed[0] > 0.3 and failed[1] == 1
+    # At this size the experiment that works is seen to work: two-proportion z beyond 1.96.
+    (control, buyers), (treatment, more_buyers) = duckdb.sql(
+        f"""with assigned as (
+            select user_id, variant, min(assigned_at) as since from '{tmp_path}/ecommerce/experiment_assignments/*.parquet'
+            where experiment_id = 'exp_simple_cart' and user_id is not null group by all
+        )
+        select count(*), count(*) filter (exists (
+            select 1 from '{tmp_path}/ecommerce/orders/*.parquet' as orders
+            where orders.user_id = assigned.user_id and orders.paid_at between since and since + interval 14 day
+        )) from assigned where since + interval 14 day <= '2026-07-01 05:00' group by variant order by variant"""
+    ).fetchall()
+    pooled = (buyers + more_buyers) / (control + treatment)
+    error = (pooled * (1 - pooled) * (1 / control + 1 / treatment)) ** 0.5
+    assert (more_buyers / treatment - buyers / control) / error > 1.96

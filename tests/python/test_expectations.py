@@ -51,7 +51,7 @@ DAMAGE = {
         "error",
     ),
     "update staging.base_manufacturing__unit_operations set completed_at = entered_at - interval 1 minute": (
-        "staging.manufacturing.unit_operations.entered_at.completed_at",
+        "staging.manufacturing.unit_operations.entered_at.completed_at.ordered",
         "error",
     ),
     "update staging.base_credit__repayments set account_id = 'nobody'": (
@@ -64,10 +64,16 @@ DAMAGE = {
     ),
     "delete from staging.base_credit__api_calls where called_at > "
     "(select as_of_utc from intermediate.int_credit__as_of) - interval 20 day": ("raw.credit.api_calls.fresh", "warn"),
-    "insert into staging.base_manufacturing__scans select scans.* replace (scans.scanned_at - interval 1 day "
-    "as scanned_at) from staging.base_manufacturing__scans as scans, range(400) where scanned_at >= "
-    "(select max(scanned_at) from staging.base_manufacturing__scans) - interval 1 day": (
-        "raw.manufacturing.scans.usual_volume",
+    "update staging.base_ecommerce__campaign_audience set _reject_reason = 'missing_required'": (
+        "raw.ecommerce.campaign_audience.usable",
+        "error",
+    ),
+    "update staging.base_ecommerce__payment_attempts set succeeded = false": (
+        "staging.ecommerce.orders.paid_orders_have_their_payment",
+        "warn",
+    ),
+    "update staging.base_credit__application_events set event_at = event_at - interval 40 day where event_name = 'submit'": (
+        "staging.credit.application_events.few_jumps_over_days",
         "warn",
     ),
     "update staging.base_ecommerce__events set order_id = 'none' where event_name = 'purchase'": (

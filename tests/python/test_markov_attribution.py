@@ -1,17 +1,17 @@
-"""The Markov removal effects of the warehouse against an independent matrix computation."""
+"""The Markov removal effects of the warehouse against an independent matrix computation and a published library."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections import defaultdict
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
+from tests.python.support.reference import library
 from tests.python.support.replay import Replayer
 
 CHANNELS = ["sem", "seo", "kol", "email", "社交"]
@@ -79,12 +79,14 @@ def removal_effects(paths: list[tuple[list[str], str | None]]) -> dict[str, floa
     return effects
 
 
-@pytest.mark.parametrize("seed", [7])
-def test_markov_credits_agree_with_matrix_solution(tmp_path: Path, seed: int) -> None:
-    """Effects per channel and credits per touch, to nine digits."""
-    tables, paths = landed(seed)
-    expected = removal_effects(paths)
-    replayer = Replayer(tmp_path)
+Found = tuple[list[tuple[list[str], str | None]], dict[str, float], list[tuple[str, int, float]]]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
+    """Paths drawn at random, what the warehouse says of their channels, and the credits of their touches."""
+    tables, paths = landed(seed=7)
+    replayer = Replayer(tmp_path_factory.mktemp("markov"))
     replayer.prepare()
     replayer.land("ecommerce", tables)
     as_of = json.dumps({"as_of": "2025-03-31 16:00:00"})
@@ -97,6 +99,21 @@ def test_markov_credits_agree_with_matrix_solution(tmp_path: Path, seed: int) ->
         credits = warehouse.sql(
             "select order_id, touch_no, credit from marts.fct_attribution where model = 'markov'"
         ).fetchall()
+    return paths, effects, credits
+
+
+def test_effects_agree_with_do_attribution(found: Found) -> None:
+    """A library's absorbing chain of first order; a removed channel's moves are lost."""
+    paths, effects, _ = found
+    model = library("do_attribution.markov").MarkovAttribution(order=1, removal_strategy="redirect_to_null")
+    result = model.fit([" > ".join(path) for path, _ in paths], [int(order_id is not None) for _, order_id in paths])
+    assert effects == pytest.approx(result["removal_effects"], rel=1e-9)
+
+
+def test_markov_credits_agree_with_matrix_solution(found: Found) -> None:
+    """Effects per channel and credits per touch, to nine digits."""
+    paths, effects, credits = found
+    expected = removal_effects(paths)
     assert effects == pytest.approx(expected, rel=1e-9)
     per_order: dict[str, dict[int, float]] = defaultdict(dict)
     for order_id, touch_no, credit in credits:

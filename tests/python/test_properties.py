@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from decimal import Decimal
 
 import duckdb
@@ -252,6 +253,8 @@ def dpd_bench(lander: Lander) -> Bench:
             "int_credit__payment_days",
             "int_credit__coverage",
             "int_credit__dpd_spells",
+            "int_credit__daily_stocks",
+            "int_credit__arrears_episodes",
             "fct_dpd_daily",
         ],
         {
@@ -263,19 +266,23 @@ def dpd_bench(lander: Lander) -> Bench:
             "stg_credit__dpd_snapshots": "account_id varchar, snapshot_date date, days_past_due bigint",
             "stg_credit__fraud_flags": "account_id varchar, flagged_at timestamp, level varchar",
             "int_credit__as_of": HORIZON,
-            "stg_dictionary__parameters": PARAMETERS,
+            "stg_credit__landed": "table_name varchar, column_name varchar, has_rows boolean",
+            "stg_dictionary__parameters": "metric_id varchar, parameter varchar, value double, version bigint",
         },
     )
 
 
+LEVEL = st.sampled_from(["suspected", "confirmed", "cleared"])
 DPD_CASES = (
     st.lists(
         st.tuples(
             DAY,
-            st.one_of(st.none(), DAY),
-            st.one_of(st.none(), DAY),
-            st.lists(st.tuples(DAY, st.sampled_from([Decimal(100), Decimal(50)])), min_size=1, max_size=4),
+            st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
+            st.lists(st.tuples(DAY, st.sampled_from([Decimal(100), Decimal(50)])), max_size=4),
             st.lists(st.tuples(DAY, MONEY, st.sampled_from([4, 17])), max_size=6),
+            st.dictionaries(DAY, st.sampled_from([0, 1, 2, 29, 30]), max_size=3),
+            st.tuples(st.one_of(st.none(), DAY), st.one_of(st.none(), DAY)),
+            st.dictionaries(st.tuples(DAY, st.sampled_from([4, 5, 17])), LEVEL, max_size=3),
         ),
         min_size=1,
         max_size=3,
@@ -287,35 +294,49 @@ DPD_CASES = (
 @given(*DPD_CASES)
 def test_days_past_due_of_every_day(dpd_bench: Bench, drawn: list) -> None:
     day0 = dt.date(2026, 4, 1)
+    last = day0 + dt.timedelta(26)
 
     def at(day: int | None, hour: int = 4) -> dt.datetime | None:  # 17:00 UTC is 01:00 of the next day in Shanghai
         return None if day is None else dt.datetime.combine(day0 + dt.timedelta(day), dt.time(hour))
 
-    def on(day: int, hour: int = 4) -> dt.date:
-        return day0 + dt.timedelta(day + (hour == 17))
+    def on(day: int | None, hour: int = 4) -> dt.date | None:
+        return None if day is None else day0 + dt.timedelta(day + (hour == 17))
 
-    accounts, instalments, repayments, want = [], [], [], {}
-    last = day0 + dt.timedelta(26)
-    for number, (booked, closed, charged_off, schedule, paid) in enumerate(drawn):
+    accounts, instalments, repayments, snapshots, flags = [], [], [], [], []
+    daily, states, episodes = {}, {}, {}
+    for number, (booked, ends, schedule, paid, counted, disputed, flagged) in enumerate(drawn):
         name = f"a{number}"
-        closed = None if closed is None or closed < booked else closed
-        charged_off = None if charged_off is None or charged_off < booked else charged_off
+        closed, charged_off = (None if day is None or day < booked else day for day in ends)
+        since, until = disputed
+        until = None if since is None or (until is not None and until < since) else until
         accounts.append(
-            (name, None, "partner", "new", "cash", Decimal(300), at(booked), at(closed), at(charged_off), None, None)
+            (name, None, "partner", "new", "cash", Decimal(300), *map(at, (booked, closed, charged_off, since, until)))
         )
         instalments += [(name, i + 1, on(day), amount) for i, (day, amount) in enumerate(schedule)]
         repayments += [(name, at(day, hour), amount) for day, amount, hour in paid]
-        ends = [on(day) for day in (closed, charged_off) if day is not None]
-        dpd = oracles.days_past_due(
+        snapshots += [(name, on(day), days) for day, days in counted.items()]
+        flags += [(name, at(day, hour), level) for (day, hour), level in flagged.items()]
+        alive = oracles.days_past_due(
             on(booked),
-            min(ends, default=None),
+            None,
             last,
             [(on(day), amount) for day, amount in schedule],
             [(on(day, hour), amount) for day, amount, hour in paid],
+            {on(day): days for day, days in counted.items()},
             grace=2,
             tolerance=Decimal("0.005"),
+            max_age=5,
         )
-        want.update({(name, day): days for day, days in dpd.items()})
+        seen = [(on(day, hour), at(day, hour), level) for (day, hour), level in flagged.items()]
+        for day in (on(booked) + dt.timedelta(n) for n in range((last - on(booked)).days + 1)):
+            state = oracles.account_state(day, on(closed), on(charged_off), day in alive)
+            states[name, day] = state
+            if state == "open":
+                in_dispute = since is not None and on(since) <= day and (until is None or on(until) > day)
+                daily[name, day] = (alive[day], in_dispute, oracles.newest_flag(day, seen))
+        ended = min((on(day) for day in (closed, charged_off) if day is not None), default=None)
+        found = oracles.arrears_episodes(on(booked), ended, last, alive, least=1, most=6)
+        episodes.update({(name, began): recovered for began, recovered in found.items()})
     as_of = dt.datetime.combine(last, dt.time(12))
     buckets = {"b1_min": 1, "b30_min": 30, "b60_min": 60, "b90_min": 90}
     got = dpd_bench.run(
@@ -323,17 +344,61 @@ def test_days_past_due_of_every_day(dpd_bench: Bench, drawn: list) -> None:
             "stg_credit__accounts": accounts,
             "stg_credit__instalments": instalments,
             "stg_credit__repayments": repayments,
+            "stg_credit__dpd_snapshots": snapshots,
+            "stg_credit__fraud_flags": flags,
             "int_credit__as_of": [(as_of - dt.timedelta(hours=8), as_of, False)],
-            "stg_dictionary__parameters": parameter_rows(
-                cr_rule_dpd__grace_days=2,
-                cr_rule_dpd__coverage_tolerance=0.005,
-                cr_rule_snapshots__max_age_days=31,
-                **{f"cr_rule_buckets__{name}": value for name, value in buckets.items()},
-            ),
+            "stg_credit__landed": [("fraud_flags", "level", True)],
+            "stg_dictionary__parameters": [
+                (*row, 1)
+                for row in parameter_rows(
+                    cr_rule_dpd__grace_days=2,
+                    cr_rule_dpd__coverage_tolerance=0.005,
+                    cr_rule_snapshots__max_age_days=5,
+                    cr_dpd30_rate__dpd_min=2,
+                    cr_dpd30_rate__dpd_max=6,
+                    cr_cure_rate_1_29__dpd_min=1,
+                    cr_cure_rate_1_29__dpd_max=6,
+                    cr_cure_rate_1_29__window_days=5,
+                    **{f"cr_rule_buckets__{name}": value for name, value in buckets.items()},
+                )
+            ]
+            + [("cr_dpd30_rate", "dpd_min", 7.0, 2)],
         },
-        "select account_id, day_date, dpd from fct_dpd_daily",
+        """select 'day' as kind, account_id, day_date, day_date, null, dpd, is_disputed, is_fraud from fct_dpd_daily
+        union all
+        select 'spell', account_id, valid_from_date, valid_to_date, state, null, null, null from int_credit__dpd_spells
+        union all
+        select 'episode', account_id, began_date, recovered_date, null, null, is_cured, is_over from int_credit__arrears_episodes
+        union all
+        select 'stock', stock, day_date, day_date, fraud_type, version, null, accounts > 0 from int_credit__daily_stocks
+        cross join range(accounts) as one
+        order by 1, 2, 3""",
     )
-    assert {(account, day): dpd for account, day, dpd in got} == want and len(got) == len(want)
+    days = {row[1:3]: row[5:] for row in got if row[0] == "day"}
+    assert days == daily and len(days) == sum(row[0] == "day" for row in got)
+    spans = [row[1:5] for row in got if row[0] == "spell"]
+    held = [
+        ((name, start + dt.timedelta(n)), state) for name, start, end, state in spans for n in range((end - start).days)
+    ]
+    assert dict(held) == states and len(held) == len(states)
+    cures = sorted(row[1:4] + row[6:] for row in got if row[0] == "episode")
+    five = dt.timedelta(5)
+    assert cures == sorted(
+        (
+            (*key, recovered, recovered is not None and recovered <= key[1] + five, key[1] + five < last)
+            for key, recovered in episodes.items()
+        ),
+        key=lambda row: row[:2],
+    )
+    stocks = Counter((row[1], row[5], row[4], row[2]) for row in got if row[0] == "stock")
+    want = Counter()
+    for (_, day), (dpd, in_dispute, is_fraud) in daily.items():
+        kind = "fraud" if is_fraud else "credit"
+        want["disputed" if in_dispute else "active", 1, kind, day] += 1
+        for version, least, most in ((1, 2, 6), (2, 7, 999)):
+            if not in_dispute and least <= dpd <= most:
+                want["cr_dpd30_rate", version, kind, day] += 1
+    assert stocks == want
 
 
 # --------------------------------------------------------------------------- percentiles

@@ -7,6 +7,8 @@ Sources:
         (Scrucca, R News 4/1, 2004).
     NIST: NIST/SEMATECH e-Handbook of Statistical Methods, 6.1.6 (capability), 6.3.2 (Western Electric rules),
         6.3.2.2 (individuals).
+    SAS: SAS/QC User's Guide, SHEWHART procedure: gap widths of 21 samples of 5 (data set Partgaps), their limits (data set
+        Gaplim, "Saving Control Limits") and "Tests for Special Causes Applied to Gap Width Data".
     OEE: the worked example of oee.com (Vorne Industries), "How to calculate OEE".
 """
 
@@ -30,6 +32,14 @@ PISTON_RINGS = """
 73.984 74.002 74.003 74.005 73.997  74.000 74.010 74.013 74.020 74.003  73.988 74.001 74.009 74.005 73.996
 74.004 73.999 73.990 74.006 74.009  74.010 73.989 73.990 74.009 74.014  74.015 74.008 73.993 74.000 74.010
 73.982 73.984 73.995 74.017 74.013
+"""
+
+#: SAS, samples of five in their order.
+GAP_WIDTHS = """
+255 270 268 290 267  260 240 265 262 263  238 236 260 250 256  260 242 281 254 263  268 260 279 289 269  270 249 265 253 263
+280 260 256 256 243  229 266 250 243 252  250 270 245 273 262  248 258 247 266 256  280 251 252 270 287  245 253 243 279 245
+268 260 289 275 273  264 286 275 271 279  271 257 263 247 247  291 250 273 265 266  228 253 240 260 264  270 260 269 245 276
+259 257 246 271 257  252 244 230 266 248  254 251 239 233 263
 """
 
 #: NIST 6.3.2.2, flow rate of ten batches.
@@ -121,6 +131,8 @@ def marts(lander: Lander) -> Lander:
     rings = [float(value) for value in PISTON_RINGS.split()]
     measurements: list[dict] = []
     measure(measurements, "piston_ring", [rings[start : start + 5] for start in range(0, len(rings), 5)])
+    gaps = [float(value) for value in GAP_WIDTHS.split()]
+    measure(measurements, "gap_width", [gaps[start : start + 5] for start in range(0, len(gaps), 5)])
     measure(measurements, "flow_rate", [[value] for value in FLOW_RATE])
     measure(measurements, "nist_capability", [[14.0], [18.0], [16.0]])
     for size in FACTORS:
@@ -181,6 +193,22 @@ def test_piston_ring_capability(marts: Lander) -> None:
     assert mean == pytest.approx(74.00118, abs=1e-5)
     assert sigma == pytest.approx(0.009785039, rel=1e-4)  # qcc: d2 of three decimals
     assert (round(cp, 3), round(cpk, 3)) == (1.703, 1.663)
+
+
+def test_gap_width_limits(marts: Lander) -> None:
+    """SAS: means 242.087, 259.667, 277.246; ranges 0, 30.4762, 64.4419."""
+    assert limits(marts, "gap_width", "location") == pytest.approx((242.087, 259.667, 277.246), abs=1e-3)
+    assert limits(marts, "gap_width", "spread") == pytest.approx((0, 30.4762, 64.4419), abs=2e-3)
+
+
+def test_gap_width_signals_at_sample_14(marts: Lander) -> None:
+    """SAS: of one beyond 3 sigma, nine on one side and two of three in zone A, only the last is positive, at sample 14."""
+    rows = marts.rows(
+        """select point_number, is_beyond_limits, is_long_run, is_two_of_three from marts.fct_control_chart
+        where characteristic = 'gap_width' and panel = 'location' order by point_number"""
+    )
+    assert len(rows) == 21
+    assert [row for row in rows if any(row[1:])] == [(14, False, False, True)]
 
 
 def test_individuals_of_nist(marts: Lander) -> None:

@@ -88,17 +88,23 @@ sliced as (
 ranked as (
 
     select
-        sliced.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        dimension,
+        dimension_value,
+        latency_minutes,
         row_number() over (
             partition by kpi_id, version, period_grain, period_start, dimension, dimension_value
             order by latency_minutes
-        ) - 1 as place,
-        count(*) over (partition by kpi_id, version, period_grain, period_start, dimension, dimension_value) - 1 as last_place
+        ) as latency_rank,
+        count(*) over (partition by kpi_id, version, period_grain, period_start, dimension, dimension_value) as latencies
     from sliced
 
 ),
 
-weighted as (        -- linear interpolation between the two neighbours of percentile * (n - 1)
+measured as (
 
     select
         ranked.kpi_id,
@@ -107,29 +113,14 @@ weighted as (        -- linear interpolation between the two neighbours of perce
         ranked.period_start,
         ranked.dimension,
         ranked.dimension_value,
-        ranked.latency_minutes,
-        {{ greatest_of(['0', '1 - abs(percentiles.percentile * ranked.last_place - ranked.place)']) }} as weight
-    from ranked
-    inner join percentiles on ranked.version = percentiles.version
-
-),
-
-measured as (
-
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
         {{ typed_null('num') }} as numerator,
         {{ typed_null('num') }} as denominator,
-        sum(weight * latency_minutes) as value,
+        {{ ranked_percentile('ranked.latency_minutes', 'ranked.latency_rank', 'ranked.latencies', 'percentiles.percentile') }} as value,
         count(*) as sample_size,
         true as is_matured
-    from weighted
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    from ranked
+    inner join percentiles on ranked.version = percentiles.version
+    group by ranked.kpi_id, ranked.version, ranked.period_grain, ranked.period_start, ranked.dimension, ranked.dimension_value
 
 )
 

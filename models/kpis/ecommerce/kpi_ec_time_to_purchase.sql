@@ -46,19 +46,24 @@ sliced as (
 ranked as (
 
     select
-        sliced.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        dimension,
+        dimension_value,
+        elapsed_days,
         row_number() over (
             partition by kpi_id, version, period_grain, period_start, dimension, dimension_value
             order by elapsed_days
-        ) - 1 as place,
-        count(*) over (partition by kpi_id, version, period_grain, period_start, dimension, dimension_value) - 1 as last_place
+        ) as gap_rank,
+        count(*) over (partition by kpi_id, version, period_grain, period_start, dimension, dimension_value) as gaps
     from sliced
 
 ),
 
-weighted as (
+measured as (
 
-    -- linear interpolation between the two neighbours of percentile * (n - 1)
     select
         ranked.kpi_id,
         ranked.version,
@@ -66,29 +71,14 @@ weighted as (
         ranked.period_start,
         ranked.dimension,
         ranked.dimension_value,
-        ranked.elapsed_days,
-        {{ greatest_of(['0', '1 - abs(percentiles.percentile * ranked.last_place - ranked.place)']) }} as weight
-    from ranked
-    inner join percentiles on ranked.kpi_id = percentiles.kpi_id and ranked.version = percentiles.version
-
-),
-
-measured as (
-
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
         {{ typed_null('num') }} as numerator,
         {{ typed_null('num') }} as denominator,
-        sum(elapsed_days * weight) as value,
+        {{ ranked_percentile('ranked.elapsed_days', 'ranked.gap_rank', 'ranked.gaps', 'percentiles.percentile') }} as value,
         count(*) as sample_size,
         true as is_matured
-    from weighted
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    from ranked
+    inner join percentiles on ranked.kpi_id = percentiles.kpi_id and ranked.version = percentiles.version
+    group by ranked.kpi_id, ranked.version, ranked.period_grain, ranked.period_start, ranked.dimension, ranked.dimension_value
 
 )
 

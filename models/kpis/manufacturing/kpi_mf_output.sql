@@ -26,6 +26,7 @@ slices as (
         or (
             kpi_id = 'mf_loss_cost'
             and {{ manufacturing_has(['scrap_reports', 'standard_costs', 'machine_states', 'ideal_cycle_times', 'machine_hour_costs']) }}
+            and ({{ manufacturing_has(['counter_readings']) }} or {{ manufacturing_has(['unit_operations']) }})
         )
 
 ),

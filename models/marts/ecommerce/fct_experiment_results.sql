@@ -1,3 +1,8 @@
+{%- set guardrails = [
+    ('refunded_orders', 'paid_orders', 'refund'),
+    ('page_errors', 'page_views', 'page_crash'),
+    ('bad_ratings', 'rated_tickets', 'bad_rating'),
+] -%}
 with
 
 persons as (
@@ -134,10 +139,13 @@ outcomes as (
         {{ count_where('purchases.valid_orders > 0') }} as converted_persons,
         coalesce(sum(purchases.valid_orders), 0) as valid_orders,
         coalesce(sum(purchases.gmv), 0) as gmv,
-        {{ safe_divide('sum(purchases.refunded_orders)', 'sum(purchases.paid_orders)') }} as refund_rate,
+        coalesce(sum(purchases.paid_orders), 0) as paid_orders,
+        coalesce(sum(purchases.refunded_orders), 0) as refunded_orders,
         {{ safe_divide('sum(purchases.net_sales - purchases.costs)', 'sum(purchases.net_sales)') }} as gross_margin_rate,
-        {{ safe_divide('sum(visits.page_errors)', 'sum(visits.page_views)') }} as page_crash_rate,
-        {{ safe_divide('sum(ratings.bad)', 'sum(ratings.rated)') }} as bad_rating_rate
+        coalesce(sum(visits.page_views), 0) as page_views,
+        coalesce(sum(visits.page_errors), 0) as page_errors,
+        coalesce(sum(ratings.rated), 0) as rated_tickets,
+        coalesce(sum(ratings.bad), 0) as bad_ratings
     from observed
     left join visits on observed.experiment_id = visits.experiment_id and observed.person_id = visits.person_id
     left join purchases on observed.experiment_id = purchases.experiment_id and observed.person_id = purchases.person_id
@@ -201,10 +209,11 @@ tested as (
         coalesce(outcomes.valid_orders, 0) as valid_orders,
         coalesce(outcomes.gmv, 0) as gmv,
         {{ safe_divide('outcomes.converted_persons', 'outcomes.observed_persons') }} as conversion_rate,
-        outcomes.refund_rate,
-        outcomes.gross_margin_rate,
-        outcomes.page_crash_rate,
-        outcomes.bad_rating_rate
+        {% for events, trials, _ in guardrails -%}
+        coalesce(outcomes.{{ trials }}, 0) as {{ trials }},
+        coalesce(outcomes.{{ events }}, 0) as {{ events }},
+        {% endfor -%}
+        outcomes.gross_margin_rate
     from ratios
     left join outcomes on ratios.experiment_id = outcomes.experiment_id and ratios.variant = outcomes.variant
 
@@ -227,6 +236,13 @@ compared as (
             as pooled_rate,
         cast(1 as double) / nullif(tested.observed_persons, 0) + cast(1 as double) / nullif(control.observed_persons, 0)
             as pooled_weight
+        {%- for events, trials, name in guardrails %},
+        {{ safe_divide('tested.' ~ events, 'tested.' ~ trials) }} as {{ name }}_rate,
+        case when not tested.is_control then {{ safe_divide('tested.' ~ events, 'tested.' ~ trials) }} - {{ safe_divide('control.' ~ events, 'control.' ~ trials) }} end
+            as {{ name }}_difference,
+        {{ safe_divide('tested.' ~ events ~ ' + control.' ~ events, 'tested.' ~ trials ~ ' + control.' ~ trials) }} as pooled_{{ name }}_rate,
+        cast(1 as double) / nullif(tested.{{ trials }}, 0) + cast(1 as double) / nullif(control.{{ trials }}, 0) as pooled_{{ name }}_weight
+        {%- endfor %}
     from tested
     inner join tested as control on tested.experiment_id = control.experiment_id and control.is_control
 
@@ -238,6 +254,12 @@ scored as (
         compared.*,
         {{ safe_divide('compared.absolute_lift', 'sqrt(compared.pooled_rate * (1 - compared.pooled_rate) * compared.pooled_weight)') }}
             as z_score
+        {%- for _, _, name in guardrails %},
+        {{ safe_divide(
+            'compared.' ~ name ~ '_difference',
+            'sqrt(' ~ greatest_of(['0', 'compared.pooled_' ~ name ~ '_rate * (1 - compared.pooled_' ~ name ~ '_rate)']) ~ ' * compared.pooled_' ~ name ~ '_weight)'
+        ) }} as {{ name }}_z
+        {%- endfor %}
     from compared
 
 )
@@ -271,6 +293,10 @@ select
     scored.gross_margin_rate,
     scored.page_crash_rate,
     scored.bad_rating_rate,
+    round(scored.refund_z, 6) as refund_z,
+    round(scored.page_crash_z, 6) as page_crash_z,
+    round(scored.bad_rating_z, 6) as bad_rating_z,
+    coalesce(greatest(scored.refund_z, scored.page_crash_z, scored.bad_rating_z) > rules.confidence_z, false) as is_guardrail_worse,
     cast(horizon.as_of as {{ type_ts() }}) as as_of
 from scored
 cross join rules

@@ -11,6 +11,9 @@ from pathlib import Path
 from kpi_warehouse.demo.contract import DOMAINS
 from kpi_warehouse.demo.sink import MANIFEST, Sink, clear, read_manifest
 
+ACCOUNTS = 3_950
+"""Credit accounts of the default size."""
+
 
 @dataclass
 class DemoSummary:
@@ -46,6 +49,7 @@ def generate(
     events: int = 200_000,
     seed: int = 20260401,
     domains: Sequence[str] = DOMAINS,
+    accounts: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> DemoSummary:
     """Write the raw tables of the demonstration below ``out/<domain>/<table>/``.
@@ -58,13 +62,14 @@ def generate(
         events: About how many e-commerce events to write, at least 2,000.
         seed: Seed of every random stream.
         domains: Which of ecommerce, manufacturing, credit.
+        accounts: About how many credit accounts to write (within a few per cent); by default ``events`` decides.
         progress: Called with a line of text now and then.
 
     Returns:
         Rows, files and planted dirt; the same is kept as ``demo_manifest.json`` in ``out``.
 
     Raises:
-        ValueError: Too few events, or an unknown domain.
+        ValueError: Too few events or accounts, or an unknown domain.
         FileExistsError: The folder holds raw data that no demonstration wrote.
     """
     from kpi_warehouse.demo.credit import write_credit
@@ -73,6 +78,8 @@ def generate(
 
     if events < 2_000:
         raise ValueError("events must be at least 2,000: the story needs a few orders a month")
+    if accounts is not None and accounts < 400:
+        raise ValueError("accounts must be at least 400: the story needs a few arrears a month")
     unknown = sorted(set(domains) - set(DOMAINS))
     if unknown:
         raise ValueError(f"unknown domain {unknown[0]!r}: choose from {', '.join(DOMAINS)}")
@@ -91,7 +98,7 @@ def generate(
             elif domain == "manufacturing":
                 write_manufacturing(sink, scale=scale, seed=seed)
             else:
-                write_credit(sink, scale=scale, seed=seed)
+                write_credit(sink, scale=accounts / ACCOUNTS if accounts else scale, seed=seed)
         finally:
             # An interrupted run is on record too, so that the next one may replace it.
             _record(out, sink, events)

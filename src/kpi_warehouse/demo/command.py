@@ -26,6 +26,11 @@ from kpi_warehouse.demo.contract import DOMAINS
     show_default=True,
     help="About how many e-commerce events to write; the other domains grow with the square root.",
 )
+@click.option(
+    "--accounts",
+    type=click.IntRange(min=400),
+    help="About how many credit accounts to write, whatever the events (default size: 4,000).",
+)
 @click.option("--seed", type=int, default=20260401, show_default=True, help="Same seed, same bytes.")
 @click.option(
     "--domains",
@@ -34,7 +39,7 @@ from kpi_warehouse.demo.contract import DOMAINS
     help="Which domains to write, separated by commas.",
 )
 @click.option("--quiet", is_flag=True, help="Print the summary only.")
-def demo(out: Path, events: int, seed: int, domains: str, quiet: bool) -> None:
+def demo(out: Path, events: int, accounts: int | None, seed: int, domains: str, quiet: bool) -> None:
     """Write demonstration data: the second quarter of 2026 in all three domains, dirt included."""
     chosen = [name.strip() for name in domains.split(",") if name.strip()]
     try:
@@ -43,6 +48,7 @@ def demo(out: Path, events: int, seed: int, domains: str, quiet: bool) -> None:
             events=events,
             seed=seed,
             domains=chosen,
+            accounts=accounts,
             progress=None if quiet else click.echo,
         )
     except (ValueError, FileExistsError) as error:

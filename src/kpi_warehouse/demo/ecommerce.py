@@ -138,6 +138,14 @@ RECALLS = [
     )
     for m in range(6)
 ]
+# Start, end (business-local), times that the treatment converts, share of shallow visits whose assignment is lost.
+EXPERIMENTS = {
+    "exp_aa_split": ("2026-04-01T00:00", "2026-04-29T00:00", 1.0, 0.0),
+    "exp_pdp_template": ("2026-04-15T00:00", "2026-05-15T00:00", 1.0, 0.45),
+    "exp_simple_cart": ("2026-05-10T00:00", "2026-06-25T00:00", 1.5, 0.0),
+}
+EXPERIMENT_WINDOW = 14 * DAY
+
 CAMPAIGN_IDS = [p[0] for p in PROMOTIONS] + [r[0] for r in RECALLS]
 UTM_CAMPAIGNS = [p[4] for p in PROMOTIONS] + [r[0].lower() for r in RECALLS]
 
@@ -1096,30 +1104,40 @@ class Block:
         )
 
     def _experiments(self) -> None:
-        """Two experiments; whoever bought in its time is a little more often in the treatment."""
+        """Three experiments: one that works, one of A against A, and one whose treatment lost a part of its records."""
         rng = generator(self.seed, "ecommerce", "experiments", self.number)
         parts: dict[str, list[Any]] = {k: [] for k in ("name", "user", "device", "variant", "at")}
-        plans = [
-            ("exp_pdp_template", "2026-04-15T00:00", "2026-05-01T00:00", 0.535, False),
-            ("exp_simple_cart", "2026-05-10T00:00", "2026-06-01T00:00", 0.545, True),
-        ]
-        for name, start, end, tilt, with_ghosts in plans:
-            inside = (self.start >= local(start)) & (self.start < local(end))
-            if not with_ghosts:
-                inside &= ~self.is_ghost
-            order = np.lexsort((-self.depth[inside], self.who[inside]))
-            who = self.who[inside][order]
-            first = np.concatenate([[True], who[1:] != who[:-1]]) if len(who) else np.zeros(0, dtype=bool)
-            who = who[first]
-            chosen = np.flatnonzero(inside)[order][first]
-            buys = self.depth[chosen] == 4
-            treated = spread(rng, len(who)) < np.where(buys, tilt, 0.5)
-            ghost = who >= self.known
-            parts["name"].append(pa.array([name] * len(who), pa.string()))
-            parts["user"].append(pick(self.user, np.where(ghost, -1, who)))
-            parts["device"].append(self._device(np.where(ghost, self.device[chosen], -1)))
+
+        def assign(name: str, user: pa.Array, device: pa.Array, treated: Bools, at: Ints) -> None:
+            parts["name"].append(pa.array([name] * len(at), pa.string()))
+            parts["user"].append(user)
+            parts["device"].append(device)
             parts["variant"].append(pick(["control", "treatment"], treated))
-            parts["at"].append(np.full(len(who), local(start)) + rng.integers(0, HOUR, len(who)))
+            parts["at"].append(at)
+
+        for name, (start, end, effect, lost) in EXPERIMENTS.items():
+            # Whoever comes is assigned at the first visit; of the anonymous only the app says which device it is.
+            inside = (self.start >= local(start)) & (self.start < local(end)) & (~self.is_ghost | self.app)
+            visit = np.flatnonzero(inside)[np.argsort(self.start[inside], kind="stable")]
+            who, first = np.unique(self.who[visit], return_index=True)
+            visit = visit[first]
+            at = self.start[visit]
+            buys = self._pays_within(who, at, EXPERIMENT_WINDOW)
+            # Treatment converts `effect` times as often, and the split of all persons is even.
+            share = effect / (1 + effect)
+            rest = 0.5 - (share - 0.5) * buys.mean() / max(1 - buys.mean(), 0.01) if len(who) else 0.5
+            treated = spread_within(rng, buys.astype(np.int64)) < np.where(buys, share, rest)
+            kept = ~treated | (self.depth[visit] > 1) | (rng.random(len(who)) >= lost)
+            who, visit, at, treated = who[kept], visit[kept], at[kept], treated[kept]
+            ghost = who >= self.known
+            user = pick(self.user, np.where(ghost, -1, who))
+            assign(name, user, self._device(np.where(ghost, self.device[visit], -1)), treated, at)
+            # The second account of a person may meet the other variant.
+            twice = np.flatnonzero(~ghost)
+            twice = twice[(self.second[who[twice]] >= 0) & (rng.random(len(twice)) < 0.5)]
+            self.sink.plant("experiment_assignments", "two_variants", len(twice))
+            nobody = self._device(np.full(len(twice), -1))
+            assign(name, pick(self.second_user, who[twice]), nobody, ~treated[twice], at[twice] + HOUR)
         self.sink.write(
             "experiment_assignments",
             {
@@ -1133,6 +1151,16 @@ class Block:
             block=self.number,
             broken=[("no_identity", {"user_id": None, "device_id": None})],
         )
+
+    def _pays_within(self, who: Ints, at: Ints, window: int) -> Bools:
+        """Whether each person (ascending) pays an order from its moment until `window` later."""
+        place = np.searchsorted(who, self.order_person).clip(0, max(len(who) - 1, 0))
+        result = np.zeros(len(who), dtype=bool)
+        if len(who):
+            paid = self.order_paid
+            counts = (who[place] == self.order_person) & (paid >= at[place]) & (paid <= at[place] + window)
+            result[place[counts]] = True
+        return result
 
     def run(self) -> NDArray[np.int64]:
         """Write the block; returns its core events per day, name and platform (web, app)."""

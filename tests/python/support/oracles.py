@@ -123,24 +123,70 @@ def days_past_due(
     last: dt.date,
     instalments: Sequence[tuple[dt.date, Decimal]],
     payments: Sequence[tuple[dt.date, Decimal]],
+    snapshots: Mapping[dt.date, int],
     *,
     grace: int,
     tolerance: Decimal,
+    max_age: int,
 ) -> dict[dt.date, int]:
-    """DPD of an account at the end of every day on which it is open and not fully repaid."""
+    """DPD of an account at the end of every day on which it is open and not fully repaid.
+
+    Without instalments the lender's last snapshot counts as it stands, for `max_age` days.
+    """
     found = {}
     day = booked
     while day <= last and (ended is None or day < ended):
+        if not instalments:
+            young = [on for on in snapshots if day - dt.timedelta(max_age) <= on <= day]
+            found[day] = snapshots[max(young)] if young else 0
+            day += dt.timedelta(1)
+            continue
         paid = sum((amount for on, amount in payments if on <= day), Decimal(0))
         due, oldest = Decimal(0), None
         for due_date, amount in sorted(instalments):
             due += amount
             if oldest is None and paid < due - tolerance:
                 oldest = due_date
-        if instalments and oldest is None:
+        if oldest is None:
             day += dt.timedelta(1)
             continue  # fully repaid as of this day
-        late = (day - oldest).days if oldest is not None and oldest < day else 0
+        late = (day - oldest).days if oldest < day else 0
         found[day] = 0 if late <= grace else late
+        day += dt.timedelta(1)
+    return found
+
+
+def account_state(day: dt.date, closed: dt.date | None, charged_off: dt.date | None, is_in_arrears_table: bool) -> str:
+    """State of a booked account at the end of a day; the last argument: it has a DPD on that day while it lives."""
+    if charged_off is not None and charged_off <= day:
+        return "charged_off"
+    if closed is not None and closed <= day:
+        return "closed"
+    return "open" if is_in_arrears_table else "repaid"
+
+
+def newest_flag(day: dt.date, flags: Sequence[tuple[dt.date, dt.datetime, str]]) -> bool:
+    """Whether the newest of the (day, moment, level) flags up to a day says fraud."""
+    seen = [(moment, level) for on, moment, level in flags if on <= day]
+    return bool(seen) and max(seen)[1] in ("suspected", "confirmed")
+
+
+def arrears_episodes(
+    booked: dt.date, ended: dt.date | None, last: dt.date, alive: Mapping[dt.date, int], *, least: int, most: int
+) -> dict[dt.date, dt.date | None]:
+    """First day of each episode of `least` to `most` days past due, and the first day after it without any, if any.
+
+    alive: DPD of every day as if the account never closed; a day not in it is fully repaid. On its last day the
+    payments of that day still count, later they do not.
+    """
+    found: dict[dt.date, dt.date | None] = {}
+    day = booked
+    while day <= last and (ended is None or day < ended):
+        before = alive.get(day - dt.timedelta(1), 0) if day > booked else 0
+        if least <= alive.get(day, 0) <= most and before <= 0:
+            later = day + dt.timedelta(1)
+            while later <= last and (ended is None or later <= ended) and alive.get(later, 0) > 0:
+                later += dt.timedelta(1)
+            found[day] = later if later <= last and (ended is None or later <= ended) else None
         day += dt.timedelta(1)
     return found

@@ -1,0 +1,207 @@
+{# Checks whose finding is a figure: what the build itself measured, in the form of dq_results. #}
+{%- set domains = ['ecommerce', 'manufacturing', 'credit'] -%}
+with
+
+periodic as (
+
+    select * from {{ ref('dq_periodic_checks') }}
+    where dimension = 'all'
+
+),
+
+anomalies as (
+
+    select * from {{ ref('dq_anomalies') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('stg_dictionary__dq_checks') }}
+
+),
+
+device_matches as (
+
+    select * from {{ ref('dq_mes_device_match') }}
+    where outcome <> 'not_observed'
+
+),
+
+alarms as (
+
+    select * from {{ ref('dq_device_alarms') }}
+
+),
+
+rework as (
+
+    select * from {{ ref('dq_rework_reinspection') }}
+    where outcome <> 'open'
+
+),
+
+off_routing as (
+
+    select * from {{ ref('dq_off_routing_passes') }}
+
+),
+
+passes as (
+
+    select * from {{ ref('int_manufacturing__passes') }}
+
+),
+
+horizons as (
+
+    {% for domain in domains -%}
+    select '{{ domain }}' as domain, as_of from {{ ref('int_' ~ domain ~ '__as_of') }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
+-- the last final month of a KPI, the last due day of a readiness check
+latest as (
+
+    select
+        periodic.*,
+        row_number() over (partition by check_id order by period_start desc) as place
+    from periodic
+    where period_grain = case when check_id like 'cr_ready%' then 'day' else 'month' end
+
+),
+
+kpi_checks as (
+
+    select
+        case when check_id like 'cr_ready%' then 'measured.ready.' else 'measured.kpi.' end || check_id as check_id,
+        domain,
+        check_id as table_name,
+        case when check_id like 'cr_ready%' then 'freshness' else 'kpi' end as kind,
+        'warn' as severity,
+        comparator || ' ' || {{ as_text('expected') }} || ' (' || period_grain || ' of ' || {{ as_text(date_of('period_start')) }} || ')' as expected,
+        {{ as_text('round(value, 4)') }} as observed,
+        passed as is_met,
+        case when comparator in ('>=', '>') then denominator - numerator end as failed_rows
+    from latest
+    where place = 1
+
+),
+
+floors as (
+
+    select
+        'measured.floor.' || latest.check_id as check_id,
+        latest.domain,
+        latest.check_id as table_name,
+        'kpi' as kind,
+        rules.severity,
+        'at least ' || {{ as_text('rules.threshold') }} || ' (month of ' || {{ as_text(date_of('latest.period_start')) }} || ')' as expected,
+        {{ as_text('round(latest.value, 4)') }} as observed,
+        latest.value >= rules.threshold as is_met,
+        latest.denominator - latest.numerator as failed_rows
+    from latest
+    inner join rules
+        on 'floor_' || latest.check_id = rules.rule_id and latest.domain = rules.domain
+    where latest.place = 1 and latest.sample_size >= rules.min_rows
+
+),
+
+shares as (
+
+    select 'device_match' as rule_id, completed_at as happened_at, outcome = 'matched' as holds
+    from device_matches
+    union all
+    select 'alarm_follow_up' as rule_id, started_at as happened_at, not is_uncoded_stop and not is_failure_without_order as holds
+    from alarms
+    union all
+    select 'reinspection' as rule_id, closed_at as happened_at, outcome = 'reinspected' as holds
+    from rework
+    union all
+    select 'in_routing' as rule_id, passes.entered_at as happened_at, off_routing.operation_id is null as holds
+    from passes
+    left join off_routing on passes.operation_id = off_routing.operation_id
+
+),
+
+counted_shares as (
+
+    select
+        shares.rule_id,
+        count(*) as checked,
+        {{ count_where('shares.holds') }} as held
+    from shares
+    inner join rules on shares.rule_id = rules.rule_id
+    cross join {{ ref('int_manufacturing__as_of') }} as horizon
+    where shares.happened_at >= {{ add_days('horizon.as_of_utc', '-rules.tested_days', 'ts') }}
+    group by shares.rule_id
+
+),
+
+share_checks as (
+
+    select
+        'measured.' || counted_shares.rule_id as check_id,
+        rules.domain,
+        {{ as_text("case counted_shares.rule_id when 'device_match' then 'unit_operations' when 'alarm_follow_up' then 'machine_states' "
+            ~ "when 'reinspection' then 'rework_orders' else 'unit_operations' end") }} as table_name,
+        rules.kind,
+        rules.severity,
+        'at least ' || {{ as_text('rules.threshold') }} || ' of the last ' || {{ as_text('rules.tested_days') }} || ' days' as expected,
+        {{ as_text('round(' ~ safe_divide('counted_shares.held', 'counted_shares.checked') ~ ', 4)') }} as observed,
+        {{ safe_divide('counted_shares.held', 'counted_shares.checked') }} >= rules.threshold as is_met,
+        cast(counted_shares.checked - counted_shares.held as {{ type_double() }}) as failed_rows
+    from counted_shares
+    inner join rules on counted_shares.rule_id = rules.rule_id
+    where counted_shares.checked >= rules.min_rows
+
+),
+
+anomaly_checks as (
+
+    select
+        'measured.anomaly.' || anomalies.kind || '.' || anomalies.domain || '.' || anomalies.series
+        || case when anomalies.version > 1 then '.v' || {{ as_text('anomalies.version') }} else '' end as check_id,
+        anomalies.domain,
+        anomalies.series as table_name,
+        anomalies.kind,
+        max(rules.severity) as severity,
+        'days like those before (' || {{ as_text('max(anomalies.limit_z)') }} || ' robust z)' as expected,
+        coalesce({{ string_agg(
+            as_text('anomalies.business_date') ~ " || ' (' || " ~ as_text('round(anomalies.robust_z, 1)') ~ " || ')'",
+            ', ', 'anomalies.business_date', where='anomalies.is_anomaly'
+        ) }}, 'all usual') as observed,
+        not {{ any_true('anomalies.is_anomaly') }} as is_met,
+        cast({{ count_where('anomalies.is_anomaly') }} as {{ type_double() }}) as failed_rows
+    from anomalies
+    inner join rules on 'anomaly_' || anomalies.kind = rules.rule_id
+    inner join horizons on anomalies.domain = horizons.domain
+    where anomalies.business_date >= {{ add_days(date_of('horizons.as_of'), '-rules.tested_days') }}
+    group by anomalies.kind, anomalies.domain, anomalies.series, anomalies.version
+
+),
+
+every_check as (
+
+    {% for part in ['kpi_checks', 'floors', 'share_checks', 'anomaly_checks'] -%}
+    select check_id, domain, table_name, kind, severity, expected, observed, is_met, failed_rows from {{ part }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+)
+
+select
+    every_check.check_id,
+    every_check.domain,
+    every_check.table_name,
+    every_check.kind,
+    every_check.expected,
+    case when every_check.is_met then '' else every_check.severity || ', ' end || every_check.observed as observed,
+    every_check.is_met or every_check.severity = 'warn' as passed,
+    cast(case when every_check.is_met then 0 else coalesce(every_check.failed_rows, 0) end as {{ type_bigint() }}) as failed_rows,
+    horizons.as_of,
+    every_check.is_met
+from every_check
+inner join horizons on every_check.domain = horizons.domain

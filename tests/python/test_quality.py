@@ -1,0 +1,299 @@
+"""The rules of the dictionary, the issue list and the reports on data quality."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import pytest
+from click.testing import CliRunner
+
+from kpi_warehouse.project import project_root
+from kpi_warehouse.quality.command import quality_command
+from kpi_warehouse.quality.issues import keep_issues
+from kpi_warehouse.quality.rules import SEED, Rules
+
+from .conftest import Built
+from .test_publish import rows_of
+
+MONDAY = dt.datetime(2026, 7, 6, 9)
+DAY = dt.timedelta(days=1)
+
+
+# --------------------------------------------------------------------------- rules
+
+
+@pytest.fixture(scope="module")
+def rules() -> Rules:
+    return Rules(project_root())
+
+
+@pytest.mark.parametrize(
+    ("check_id", "domain", "rule_id", "severity", "owner"),
+    [
+        ("expectation.raw.credit.scores.few_reject_reason", "credit", "raw_refused", "warn", "data"),
+        ("expectation.raw.ecommerce.orders.usable", "ecommerce", "raw_mostly_refused", "error", "ecommerce_data_platform"),
+        ("expectation.staging.ecommerce.orders.key", "ecommerce", "staging_key", "error", "ecommerce_data_platform"),
+        ("expectation.marts.kpi_values.finite", "governance", "marts_validity", "error", "data_governance"),
+        ("expectation.marts.fct_orders.paid_after_created", "ecommerce", "marts_paid_after_created", "warn", "ecommerce_payments"),
+        ("dbt.warn_mf_pass_off_routing", "manufacturing", "dbt_warning", "warn", "mf_data_engineering"),
+        ("dbt.unique_combination_fct_oee", "manufacturing", "any", "error", "mf_data_engineering"),
+        ("landing.credit.scores.quarantined", "credit", "landing_quarantined", "warn", "data"),
+        ("measured.device_match", "manufacturing", "device_match", "warn", "mf_data_engineering"),
+        ("measured.alarm_follow_up", "manufacturing", "alarm_follow_up", "warn", "equipment"),
+        ("measured.kpi.ec_identity_match_rate", "ecommerce", "kpi_target", "warn", "ecommerce_data_platform"),
+        ("measured.floor.ec_event_completeness", "ecommerce", "floor_ec_event_completeness", "error", "ecommerce_data_platform"),
+    ],
+)  # fmt: skip
+def test_the_longest_pattern_governs(
+    rules: Rules, check_id: str, domain: str, rule_id: str, severity: str, owner: str
+) -> None:
+    rule = rules.of(check_id, domain)
+    assert rule is not None and (rule.rule_id, rule.severity) == (rule_id, severity)
+    assert rules.owner(check_id, domain) == owner
+
+
+def test_a_rule_that_is_not_there_is_named(rules: Rules) -> None:
+    with pytest.raises(KeyError, match="no_such_rule"):
+        rules.limit("no_such_rule")
+    with pytest.raises(KeyError, match="has no threshold"):
+        rules.limit("kpi_target", "credit")
+
+
+def test_a_threshold_changes_in_the_dictionary_alone(project_copy: Path) -> None:
+    seed = project_copy / SEED
+    rows = list(csv.DictReader(seed.open(encoding="utf-8", newline="")))
+    for row in rows:
+        if row["rule_id"] == "raw_refused":
+            row["threshold"], row["severity"] = "0.25", "error"
+    with seed.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    from kpi_warehouse.quality.expectations import contract, raw_suite
+
+    table = next(t for domain, t in contract(project_copy) if domain == "ecommerce" and t["name"] == "orders")
+    suite = raw_suite("ecommerce", table, 1000, Rules(project_copy))
+    check = next(check for check in suite.checks if check.check_id.endswith("few_reject_reason"))
+    assert (check.severity, check.arguments["mostly"]) == ("error", 0.75)
+    small = raw_suite("ecommerce", table, 99, Rules(project_copy))
+    assert not any(check.check_id.endswith(".usable") for check in small.checks)
+
+
+# --------------------------------------------------------------------------- issues
+
+
+def warehouse_with(path: Path, *unmet: tuple[str, bool]) -> Path:
+    """A warehouse whose dq_results hold a sound check and these: (check, passed all the same)."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as db:
+        db.execute("create schema marts")
+        db.execute(
+            'create table marts.dq_results (check_id varchar, domain varchar, "table" varchar, kind varchar, '
+            "expected varchar, observed varchar, passed boolean, failed_rows bigint, as_of timestamp)"
+        )
+        db.execute(
+            "insert into marts.dq_results values ('dbt.sound', 'credit', 't', 'test', '0', 'pass, 0', true, 0, null)"
+        )
+        for check_id, passed in unmet:
+            observed = f"{'warn' if passed else 'fail'}, 3 failing rows"
+            db.execute(
+                "insert into marts.dq_results values (?, 'ecommerce', 'orders', 'test', '0', ?, ?, 3, null)",
+                [check_id, observed, passed],
+            )
+    return path
+
+
+ERROR_CHECK, WARN_CHECK = "expectation.staging.ecommerce.orders.key", "expectation.raw.ecommerce.orders.few_duplicates"
+
+
+def kept(folder: Path, when: dt.datetime, *unmet: tuple[str, bool], is_complete: bool = True) -> dict[str, tuple]:
+    """The list after a run that found these: check -> state, first seen, due, overdue (days from Monday)."""
+    warehouse = warehouse_with(folder / "w.duckdb", *unmet)
+    keep_issues(project_root(), warehouse, folder / "ledger.duckdb", is_complete=is_complete, now=when)
+    rows = rows_of(
+        warehouse,
+        "select check_id, state, first_seen_at_run, repair_due_at_run, is_overdue_at_run from marts.dq_issues",
+    )
+    return {row[0]: (row[1], (row[2] - MONDAY).days, (row[3] - MONDAY).days, row[4]) for row in rows}
+
+
+def test_an_issue_keeps_its_first_day_through_new_warehouses(tmp_path: Path) -> None:
+    both = ((ERROR_CHECK, False), (WARN_CHECK, True))
+    assert kept(tmp_path, MONDAY, *both) == {
+        ERROR_CHECK: ("open", 0, 1, False),
+        WARN_CHECK: ("open", 0, 7, False),
+    }
+    assert kept(tmp_path, MONDAY + 2 * DAY, *both) == {
+        ERROR_CHECK: ("open", 0, 1, True),
+        WARN_CHECK: ("open", 0, 7, False),
+    }
+    # repaired, and broken again: a new term
+    assert kept(tmp_path, MONDAY + 3 * DAY, (WARN_CHECK, True))[ERROR_CHECK] == ("resolved", 0, 1, False)
+    assert kept(tmp_path, MONDAY + 9 * DAY, *both) == {
+        ERROR_CHECK: ("open", 9, 10, False),
+        WARN_CHECK: ("open", 0, 7, True),
+    }
+
+
+def test_a_run_that_broke_off_resolves_nothing(tmp_path: Path) -> None:
+    kept(tmp_path, MONDAY, (ERROR_CHECK, False))
+    after = kept(tmp_path, MONDAY + DAY, (WARN_CHECK, True), is_complete=False)
+    assert (after[ERROR_CHECK][0], after[WARN_CHECK][0]) == ("open", "open")
+
+
+def test_a_clock_set_back_does_not_turn_the_list_round(tmp_path: Path) -> None:
+    kept(tmp_path, MONDAY, (ERROR_CHECK, False))
+    assert kept(tmp_path, MONDAY - 30 * DAY, (ERROR_CHECK, False))[ERROR_CHECK] == ("open", 0, 1, False)
+    assert (
+        kept(tmp_path, MONDAY - 29 * DAY)[ERROR_CHECK][0] == "open"
+        or kept(tmp_path, MONDAY + DAY)[ERROR_CHECK][0] == "resolved"
+    )
+
+
+def test_a_warehouse_without_results_has_no_list(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    duckdb.connect(str(path)).close()
+    assert keep_issues(project_root(), path, tmp_path / "ledger.duckdb", is_complete=True) is None
+
+
+def test_the_owner_and_the_severity_come_from_the_dictionary(tmp_path: Path) -> None:
+    warehouse = warehouse_with(tmp_path / "w.duckdb", (ERROR_CHECK, False), (WARN_CHECK, True))
+    keep_issues(project_root(), warehouse, tmp_path / "ledger.duckdb", is_complete=True, now=MONDAY)
+    assert rows_of(warehouse, "select check_id, severity, owner, failed_rows from marts.dq_issues order by 2") == [
+        (ERROR_CHECK, "error", "ecommerce_data_platform", 3),
+        (WARN_CHECK, "warn", "ecommerce_data_platform", 3),
+    ]
+
+
+# --------------------------------------------------------------------------- the demonstration
+
+
+def test_every_measured_check_is_in_the_results(demo: Built) -> None:
+    missing = demo.rows(
+        "select check_id from marts.dq_measured_checks where check_id not in (select check_id from marts.dq_results)"
+    )
+    assert missing == []
+    assert {kind for (kind,) in demo.rows("select distinct split_part(check_id, '.', 2) from marts.dq_measured_checks")} >= {
+        "kpi", "ready", "floor", "anomaly", "device_match", "alarm_follow_up", "reinspection", "in_routing",
+    }  # fmt: skip
+
+
+def test_every_unmet_check_is_an_issue_with_an_owner(demo: Built) -> None:
+    unmet = {check for (check,) in demo.rows("select check_id from marts.dq_results where observed like 'warn,%'")}
+    issues = demo.rows(
+        "select check_id, owner, repair_due_at_run > first_seen_at_run, state from marts.dq_issues", published=True
+    )
+    assert unmet and {check for check, *_ in issues} == unmet
+    assert [row for row in issues if not row[1] or not row[2] or row[3] != "open"] == []
+    roles = {
+        row["role"] for row in csv.DictReader((project_root() / "seeds/dictionary/owners.csv").open(encoding="utf-8"))
+    }
+    assert {owner for _, owner, *_ in issues} <= roles
+
+
+def test_suspensions_are_the_missed_months_of_the_same_figures(demo: Built) -> None:
+    """From the published values and targets, without the model that appraisal reads."""
+    worked_out = set(
+        demo.rows(
+            """select distinct domain, cast(period_start as date) from marts.kpi_scorecard
+            where kpi_id in ('mf_downtime_coding_rate', 'mf_scan_compliance_rate', 'mf_data_completeness_rate',
+                    'mf_data_latency_rate', 'ec_identity_match_rate', 'ec_event_completeness', 'ec_dashboard_latency_minutes')
+                and period_grain = 'month' and dimension = 'all' and status in ('amber', 'red')"""
+        )
+    )
+    suspended = {
+        (domain, month): missed.split(", ")
+        for domain, month, missed in demo.rows(
+            "select domain, month_start, missed_checks from marts.kpi_appraisal_suspensions"
+        )
+    }
+    assert worked_out and worked_out <= set(suspended)
+    assert all(len(missed) == len(set(missed)) for missed in suspended.values())
+    wrong = demo.rows(
+        """select kpi_id, period_start from marts.kpi_scorecard as scorecard
+        left join marts.kpi_appraisal_suspensions as suspensions
+            on scorecard.domain = suspensions.domain
+            and date_trunc('month', scorecard.period_start) = suspensions.month_start
+        where scorecard.period_grain = 'month' and scorecard.appraisal_suspended <> (suspensions.domain is not null)"""
+    )
+    assert wrong == []
+
+
+def test_anomalies_are_those_of_the_story(demo: Built) -> None:
+    """Told incidents and the plant's holiday fire; no normal week does (docs/demo.md)."""
+    found = {
+        (kind, series, str(day))
+        for kind, series, day in demo.rows(
+            "select kind, series, business_date from marts.dq_anomalies where is_anomaly"
+        )
+    }
+    assert {
+        ("value", "mf_downtime_coding_rate", "2026-04-23"),
+        ("value", "ec_key_sku_availability", "2026-05-10"),
+        ("value", "mf_data_latency_rate", "2026-05-27"),
+        ("volume", "machine_states", "2026-05-02"),
+        ("volume", "events", "2026-05-20"),
+    } <= found
+    told = {
+        "2026-04-23": "SCADA", **dict.fromkeys(["2026-05-01", "2026-05-02", "2026-05-03"], "plant closed"),
+        **dict.fromkeys([f"2026-05-{day:02}" for day in range(8, 13)], "stock-out"), "2026-05-20": "520",
+        "2026-05-27": "MES gateway", **dict.fromkeys(["2026-04-04", "2026-04-05"], "price feed"),
+    }  # fmt: skip
+    assert {day for _, _, day in found} <= set(told)
+    assert demo.rows("select count(*) > 3000 from marts.dq_anomalies") == [(True,)]
+
+
+def test_the_weekly_report_accounts_for_the_rows(demo: Built) -> None:
+    assert demo.rows(
+        "select sum(rows_read) <= (select sum(rows_read) from marts.dq_reconciliation) from marts.dq_weekly_report"
+    ) == [(True,)]
+    days = " union all ".join(
+        f"select domain, table_name, sum(rows_read), sum(rows_accepted), sum(rows_deduplicated), sum(rows_quarantined) "
+        f"from staging.stg_{domain}__days group by all"
+        for domain in ("ecommerce", "manufacturing", "credit")
+    )
+    assert (
+        demo.rows(
+            f"{days} except select domain, table_name, rows_read, rows_accepted, rows_deduplicated, rows_quarantined "
+            "from marts.dq_reconciliation"
+        )
+        == []
+    )
+
+
+def test_the_shift_report_tells_the_published_rates(demo: Built) -> None:
+    """Summed over lines and shifts, the records of the report are those of MF-16 of the month."""
+    report = demo.rows(
+        """select sum(records), sum(records * key_field_completeness) from marts.dq_shift_report
+        where production_date between '2026-06-01' and '2026-06-30'"""
+    )
+    shifts = demo.rows(
+        """select sum(denominator), sum(numerator) from marts.kpi_values
+        where kpi_id = 'mf_data_completeness_rate' and period_grain = 'shift' and dimension = 'all'
+            and period_start >= '2026-06-01' and period_start < '2026-07-01'"""
+    )
+    assert report[0][0] == shifts[0][0] and report[0][1] == pytest.approx(shifts[0][1])
+    assert demo.rows("select count(*) from marts.dq_shift_report where checks_failed > 0")[0][0] > 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["report"], ["Data quality by week", "credit", "cr_ready_process_events"]),
+        (["report", "--domain", "manufacturing", "--weeks", "2"], ["manufacturing", "mf_scan_compliance_rate"]),
+        (["report", "--shifts", "--line", "L2"], ["Data quality by shift", "L2", "%"]),
+        (["issues", "--domain", "manufacturing"], ["Issues", "measured.device_match", "mf_data_engineering"]),
+    ],
+)
+def test_the_reports_are_printed(demo: Built, arguments: list[str], words: list[str]) -> None:
+    done = CliRunner().invoke(quality_command, arguments, env={**demo.environment, "COLUMNS": "300"})
+    assert done.exit_code == 0, done.output
+    assert [word for word in words if word not in done.output] == []
+
+
+def test_a_report_without_a_publication_says_what_to_do(tmp_path: Path) -> None:
+    done = CliRunner().invoke(quality_command, ["report"], env={"KPI_PUBLISHED": str(tmp_path / "kpi.duckdb")})
+    assert done.exit_code == 1 and "run `kpi build`" in done.output
