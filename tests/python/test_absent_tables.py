@@ -97,7 +97,7 @@ COUNTS: dict[str, dict[str, list[str]]] = {
         ],
     },
     "credit": {
-        **dict.fromkeys(("cr_att_avg_minutes", "cr_att_p50_minutes", "cr_att_p90_minutes", "cr_controllable_time_ratio", "cr_stp_rate", "cr_supplement_rate", "cr_timeout_abandon_rate", "cr_approval_rate"), PROCESS),
+        **dict.fromkeys(("cr_att_avg_minutes", "cr_att_p50_minutes", "cr_att_p90_minutes", "cr_controllable_time_ratio", "cr_stp_rate", "cr_supplement_rate", "cr_timeout_abandon_rate"), PROCESS),
         "cr_approval_rate": [*PROCESS, "application_events.outcome"],
         "cr_manual_review_rate": [*PROCESS, "application_events.node"],
         "cr_first_time_pass_rate": [*PROCESS, "application_events.node"],

@@ -87,3 +87,14 @@ def test_incidents_of_the_story_raise_their_alerts(demo: Built) -> None:
     assert any(rule.startswith("ec_") for rule in rules)
     assert any(rule.startswith("mf_") for rule in rules)
     assert any(rule.startswith("cr_") for rule in rules)
+
+
+def test_every_stop_without_a_code_that_cost_planned_time_has_its_alert(demo: Built) -> None:
+    alerts = demo.rows(
+        "select dimension_value, observed_value from marts.kpi_alerts where rule_id = 'mf_al_uncoded_stop' order by 1"
+    )
+    stops = demo.rows(
+        """select machine_id || '+' || cast(stop_starts_at as varchar), uncoded_seconds / 60.0 from marts.fct_stops
+        where needs_code_reminder and seconds_in_ppt > 0 order by 1"""
+    )
+    assert alerts == stops and len(alerts) > 10

@@ -588,7 +588,7 @@ def test_an_absent_table_gives_no_rows_and_no_zeros(site: Site, place: str) -> N
     gone = {"manufacturing/changeovers": "mf_changeover", "credit/api_calls": "cr_api"}.get(place)
     if gone:
         assert [row for row in numbers(site, domain) if row[0].startswith(gone)] == []
-    others = ("mf_cycle", "cr_att", "ec_member_net")
+    others = ("mf_quality", "cr_att", "ec_member_net")
     kept, want = (
         [row for row in rows if row[0].startswith(others)] for rows in (numbers(site, domain), site.numbers[domain])
     )
@@ -614,7 +614,7 @@ def test_a_missing_interval_is_unrecorded_time_and_nothing_else(site: Site) -> N
         "mf_oee",
         "mf_availability",
         "mf_performance",
-        "mf_quality",
+        "mf_cycle_time_attainment",
     }
     fallen = {
         key: (have[2], want[2])

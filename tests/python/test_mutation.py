@@ -32,6 +32,8 @@ FOLDERS = ("kpis", "intermediate")
 #: What the models share.
 MACROS = ("kpi", "manufacturing", "ecommerce")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.csv")
+#: The list does not grow: a new survivor gets a test (or its condition is taken out of the model).
+MOST_EQUIVALENT = 97
 DRAW = settings(
     max_examples=80,
     deadline=None,
@@ -210,4 +212,4 @@ def test_equivalent_mutants_are_still_there_and_unseen(verdicts: Verdicts) -> No
         if verdict == "survived"
     }
     assert {case for case in listed() if case not in unseen} == set(), "take these out of equivalent_mutants.csv"
-    assert all(reason for reason in listed().values())
+    assert all(listed().values()) and len(listed()) <= MOST_EQUIVALENT

@@ -41,7 +41,9 @@ ENDS = {
 }
 ENDS |= {"on", "end", "else", "as", "from", "when"}
 #: The choice of rows of the dictionary, and the joins of keys.
-WIRING = re.compile(r"\b(kpi_id|metric_id|parameter|version =)\b|^[\w.]+ = [\w.]+\.[\w.]+$|^\(?true\)?$|^\(?false\)?$")
+WIRING = re.compile(
+    r"\b(kpi_id|metric_id|parameter)\b|\bversion = |^[\w.]+ = [\w.]+\.[\w.]+$|^\(?true\)?$|^\(?false\)?$"
+)
 #: Templates whose strings are names, not SQL.
 NAMES = re.compile(
     r"^\{\{-?\s*(ref|config|var|doc|kpi_rows|typed_null|ts_literal|credit_is_landed|credit_dpd_is_landed|has_landed"
