@@ -186,7 +186,19 @@ middles as (
 distances as (
 
     select
-        points.*,
+        points.kind,
+        points.domain,
+        points.series,
+        points.version,
+        points.business_date,
+        points.day_number,
+        points.value,
+        points.sample_size,
+        points.is_share,
+        points.as_of,
+        points.limit_z,
+        points.baseline_days,
+        points.min_judged,
         middles.baseline_points,
         middles.baseline_value,
         case
@@ -245,7 +257,17 @@ spreads as (
 judged as (
 
     select
-        distances.*,
+        distances.kind,
+        distances.domain,
+        distances.series,
+        distances.version,
+        distances.business_date,
+        distances.value,
+        distances.sample_size,
+        distances.baseline_value,
+        distances.baseline_points,
+        distances.limit_z,
+        distances.as_of,
         {{ safe_divide('distances.distance', 'greatest(spreads.spread, distances.least_spread)') }} as robust_z
     from distances
     inner join spreads

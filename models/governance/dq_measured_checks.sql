@@ -72,7 +72,17 @@ horizons as (
 latest as (
 
     select
-        periodic.*,
+        periodic.check_id,
+        periodic.domain,
+        periodic.period_grain,
+        periodic.period_start,
+        periodic.numerator,
+        periodic.denominator,
+        periodic.value,
+        periodic.comparator,
+        periodic.expected,
+        periodic.sample_size,
+        periodic.passed,
         row_number() over (partition by check_id order by period_start desc) as place
     from periodic
     where period_grain = case when check_id like 'cr_ready%' then 'day' else 'month' end
