@@ -71,14 +71,14 @@ class Publication:
     open_alerts: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """The last lines of a build: where the file is, which KPIs are red, and how many alerts are open."""
+        """The end of a build: how many alerts are open; on the last line where the file is and which KPIs are red."""
         counts = [f"{self.open_alerts[name]:,} {name}" for name in SEVERITIES if self.open_alerts.get(name)]
         alerts = f"{', '.join(counts)} (`kpi alerts` lists them)" if counts else "none"
         red = f"{len(self.red)}: {', '.join(self.red)}" if self.red else "none"
         return (
-            f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated)\n"
-            f"red KPIs in their latest final period: {red}\n"
-            f"open alerts: {alerts}"
+            f"open alerts: {alerts}\n"
+            f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated); "
+            f"red KPIs in their latest final period: {red}"
         )
 
 

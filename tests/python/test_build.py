@@ -13,7 +13,7 @@ def test_dbt_unit_tests(demo: Built) -> None:
 
 
 def test_the_last_line_names_the_file_and_the_red_kpis(demo: Built) -> None:
-    last = demo.output.strip().replace("\n", " ")
+    last = demo.output.strip().splitlines()[-1]
     assert str(demo.published) in last.replace(" ", "") or demo.published.name in last
     red = {
         kpi_id

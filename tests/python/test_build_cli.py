@@ -90,8 +90,8 @@ def test_as_of_that_is_no_time_is_wrong_usage(text: str) -> None:
 def test_a_build_says_where_the_file_is_and_what_is_red(toy: Toy) -> None:
     done = toy.build(TOY_VALUE="1")
     assert done.returncode == 0
-    where, red, alerts = done.stdout.strip().splitlines()[-3:]
-    assert "published" in where and red.startswith("red KPIs") and alerts == "open alerts: none"
+    alerts, last = done.stdout.strip().splitlines()[-2:]
+    assert last.startswith("published") and "red KPIs" in last and alerts == "open alerts: none"
     assert toy.numbers() == [(1.0, "2026-06-01 00:00:00")]
 
 
