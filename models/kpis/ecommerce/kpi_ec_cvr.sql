@@ -152,7 +152,16 @@ visitor_periods as ( -- most visitors of a period have one platform, entry and s
 typed as (
 
     select
-        visitor_periods.*,
+        visitor_periods.version,
+        visitor_periods.period_grain,
+        visitor_periods.period_start,
+        visitor_periods.visitor_id,
+        visitor_periods.platform,
+        visitor_periods.entry,
+        visitor_periods.utm_source,
+        visitor_periods.is_mixed,
+        visitor_periods.orders,
+        visitor_periods.visits,
         case when first_payments.first_paid_local_at < visitor_periods.period_start then 'returning' else 'new' end as customer_type
     from visitor_periods
     left join first_payments
@@ -180,7 +189,7 @@ alike as (
 
 ),
 
-mixed as (
+mixed as (           -- read from the facts again: few visitors, and all periods of all others need not be kept
 
     select
         typed.version,
@@ -188,17 +197,17 @@ mixed as (
         typed.period_start,
         typed.visitor_id,
         typed.customer_type,
-        in_periods.platform,
-        in_periods.entry,
-        in_periods.utm_source,
-        sum(in_periods.orders) as orders,
-        max(in_periods.visits) as visits
+        facts.platform,
+        facts.entry,
+        facts.utm_source,
+        sum(facts.orders) as orders,
+        max(facts.visits) as visits
     from typed
-    inner join in_periods
-        on typed.version = in_periods.version
-        and typed.period_grain = in_periods.period_grain
-        and typed.period_start = in_periods.period_start
-        and typed.visitor_id = in_periods.visitor_id
+    inner join facts
+        on typed.version = facts.version
+        and typed.visitor_id = facts.visitor_id
+        and typed.period_start = {{ period_start('typed.period_grain', 'facts.bucket_local_at') }}
+        and (facts.is_recent or not {{ is_realtime_grain('typed.period_grain') }})
     where typed.is_mixed
     group by 1, 2, 3, 4, 5, 6, 7, 8
 
