@@ -271,7 +271,11 @@ def landed(lander: Lander) -> Lander:
     for table in EVERY_TABLE.values():
         rows = [{name: _spelled(value) for name, value in row.items()} for row in table.rows]
         lander.write(table.domain, table.name, "part-0.parquet", rows)
-    lander.models(*(f"path:models/staging/{domain}" for domain in DOMAINS), variables={"as_of": AS_OF.isoformat(" ")})
+    lander.models(
+        "stg_dictionary__dq_checks",
+        *(f"path:models/staging/{domain}" for domain in DOMAINS),
+        variables={"as_of": AS_OF.isoformat(" ")},
+    )
     return lander
 
 
@@ -385,7 +389,7 @@ def _land_files(lander: Lander) -> None:
 def files(lander: Lander, landed: Lander) -> Lander:
     """Files of many shapes, read without `as_of`."""
     _land_files(lander)
-    lander.models("path:models/staging/ecommerce", "int_ecommerce__as_of")
+    lander.models("stg_dictionary__dq_checks", "path:models/staging/ecommerce", "int_ecommerce__as_of")
     return lander
 
 

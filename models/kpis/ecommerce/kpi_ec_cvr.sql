@@ -112,7 +112,7 @@ grains as (
 
 ),
 
-in_periods as (
+in_periods as (      -- a visitor of a period by platform, entry and source
 
     select
         facts.version,
@@ -122,104 +122,51 @@ in_periods as (
         facts.platform,
         facts.entry,
         facts.utm_source,
-        facts.orders,
-        facts.visits
+        sum(facts.orders) as orders,
+        max(facts.visits) as visits
     from facts
     inner join grains
         on facts.version = grains.version
         and (facts.is_recent or not {{ is_realtime_grain('grains.period_grain') }})
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
-visitor_periods as ( -- most visitors of a period have one platform, entry and source: they are counted before they are sliced
+compared as (
 
     select
         version,
         period_grain,
         period_start,
         visitor_id,
-        min(platform) as platform,
-        min(entry) as entry,
-        min(utm_source) as utm_source,
-        min(platform) < max(platform) or min(entry) < max(entry) or min(utm_source) < max(utm_source) as is_mixed,
-        sum(orders) as orders,
-        max(visits) as visits
-    from in_periods
-    group by version, period_grain, period_start, visitor_id
-
-),
-
-typed as (
-
-    select
-        visitor_periods.version,
-        visitor_periods.period_grain,
-        visitor_periods.period_start,
-        visitor_periods.visitor_id,
-        visitor_periods.platform,
-        visitor_periods.entry,
-        visitor_periods.utm_source,
-        visitor_periods.is_mixed,
-        visitor_periods.orders,
-        visitor_periods.visits,
-        case when first_payments.first_paid_local_at < visitor_periods.period_start then 'returning' else 'new' end as customer_type
-    from visitor_periods
-    left join first_payments
-        on visitor_periods.version = first_payments.version
-        and visitor_periods.visitor_id = first_payments.visitor_id
-
-),
-
-alike as (
-
-    select
-        version,
-        period_grain,
-        period_start,
-        {{ typed_null('id') }} as visitor_id,
-        customer_type,
         platform,
         entry,
         utm_source,
-        sum(orders) as orders,
-        sum(visits) as visits
-    from typed
-    where not is_mixed
-    group by version, period_grain, period_start, customer_type, platform, entry, utm_source
+        orders,
+        visits,
+        count(*) over (partition by version, period_grain, period_start, visitor_id) > 1 as is_mixed
+    from in_periods
 
 ),
 
-mixed as (           -- read from the facts again: few visitors, and all periods of all others need not be kept
+visiting as (        -- most visitors of a period have one platform, entry and source: they are counted before they are sliced
 
     select
-        typed.version,
-        typed.period_grain,
-        typed.period_start,
-        typed.visitor_id,
-        typed.customer_type,
-        facts.platform,
-        facts.entry,
-        facts.utm_source,
-        sum(facts.orders) as orders,
-        max(facts.visits) as visits
-    from typed
-    inner join facts
-        on typed.version = facts.version
-        and typed.visitor_id = facts.visitor_id
-        and typed.period_start = {{ period_start('typed.period_grain', 'facts.bucket_local_at') }}
-        and (facts.is_recent or not {{ is_realtime_grain('typed.period_grain') }})
-    where typed.is_mixed
+        compared.version,
+        compared.period_grain,
+        compared.period_start,
+        case when compared.is_mixed then compared.visitor_id end as visitor_id,
+        case when first_payments.first_paid_local_at < compared.period_start then 'returning' else 'new' end as customer_type,
+        compared.platform,
+        compared.entry,
+        compared.utm_source,
+        sum(compared.orders) as orders,
+        sum(compared.visits) as visits
+    from compared
+    left join first_payments
+        on compared.version = first_payments.version
+        and compared.visitor_id = first_payments.visitor_id
     group by 1, 2, 3, 4, 5, 6, 7, 8
-
-),
-
-visiting as (
-
-    select version, period_grain, period_start, visitor_id, customer_type, platform, entry, utm_source, orders, visits
-    from alike
-    union all
-    select version, period_grain, period_start, visitor_id, customer_type, platform, entry, utm_source, orders, visits
-    from mixed
 
 ),
 
