@@ -51,10 +51,10 @@ install-spark:  ## Create the Spark environment in .venv-spark (Java 17 or newer
 
 test: install  ## Lint, Python tests, dbt unit and data tests, conformance (under 15 minutes)
 	$(MAKE) lint lint-sql
-	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-long: install  ## What takes longer: every scenario, Spark, real sets, faults, crashes
-	$(BIN)/python -m pytest -m long -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m long -n 2 --dist loadfile --no-loadscope-reorder
 
 docs: install  ## dbt documentation and column lineage in target/ (after a build)
 	$(BIN)/dbt docs generate --quiet
