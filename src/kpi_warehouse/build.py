@@ -198,6 +198,9 @@ def build(
     for option, values in (("--select", selection), ("--exclude", exclude)):
         if values:
             arguments += [option, *values]
+    if selection:
+        # a part is judged by the checks that need nothing beyond it
+        arguments += ["--indirect-selection", "buildable"]
     if full_refresh:
         arguments.append("--full-refresh")
     if target:
