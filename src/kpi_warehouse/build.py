@@ -214,7 +214,7 @@ def build(
         result = run_dbt(arguments, root)
         close_dbt_connections()
         if not result.success:
-            if is_whole:
+            if is_whole and not no_publish:
                 tell_issues(root, warehouse, is_complete=False)
             raise BuildError(
                 f"the gate is shut: nothing was published, {published_path()} stays as it was.\n"
@@ -233,7 +233,8 @@ def build(
                 f"{len(report.results)} expectations in {report.seconds:.0f} s, "
                 f"{len(report.warned)} warnings (see dq_results)"
             )
-            tell_issues(root, warehouse, is_complete=True)
+            if not no_publish:  # the ledger belongs to the publication
+                tell_issues(root, warehouse, is_complete=True)
             if report.failed:
                 lines = "\n".join(f"  {r.check_id}: {r.expected}; {r.observed}" for r in report.failed[:20])
                 raise BuildError(

@@ -114,11 +114,12 @@ def test_wrong_usage_exits_2(toy: Toy, options: list[str], message: str) -> None
 
 
 def test_partial_and_unpublished_builds_leave_the_publication(toy: Toy) -> None:
-    before = toy.published.read_bytes()
+    ledger = toy.published.parent / "ledger.duckdb"
+    before, ledger_before = toy.published.read_bytes(), ledger.read_bytes()
     for options in (["--select", "kpi_values"], ["--exclude", "dq_results"], ["--no-publish"]):
         done = toy.build(*options, TOY_VALUE="7")
         assert done.returncode == 0 and "not published" in done.stdout
-    assert toy.published.read_bytes() == before
+    assert toy.published.read_bytes() == before and ledger.read_bytes() == ledger_before
 
 
 def test_a_failed_test_publishes_nothing_and_is_named(toy: Toy) -> None:
