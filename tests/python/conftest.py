@@ -115,20 +115,27 @@ def demo_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, demo_raw: Path) -> Built:
-    """A published build of the demonstration data."""
+    """A published build of the demonstration data, built once for the suite: every worker has a copy of its own.
 
-    def make(folder: Path) -> dict:
-        settings = {
+    dbt locks a warehouse that it opens and rewrites its target folder, so no two workers may share them.
+    """
+
+    def settings_in(folder: Path) -> dict[str, str]:
+        return {
             "KPI_RAW_ROOT": str(demo_raw),
             "KPI_WAREHOUSE": str(folder / "warehouse.duckdb"),
             "KPI_PUBLISHED": str(folder / "published" / "kpi.duckdb"),
             "DBT_TARGET_PATH": str(folder / "target"),
             "DBT_LOG_PATH": str(folder / "logs"),
         }
-        return {"settings": settings, "output": run_kpi("build", **settings).stdout}
+
+    def make(folder: Path) -> dict:
+        return {"folder": str(folder), "output": run_kpi("build", **settings_in(folder)).stdout}
 
     made = once_per_suite(tmp_path_factory, "demo", make)
-    settings = made["settings"]
+    own = tmp_path_factory.mktemp("demo") / "build"
+    shutil.copytree(made["folder"], own)
+    settings = settings_in(own)
     return Built(demo_raw, Path(settings["KPI_WAREHOUSE"]), Path(settings["KPI_PUBLISHED"]), made["output"], settings)
 
 
