@@ -38,7 +38,13 @@ slices as (
 
 first_instalments as (
 
-    select * from due_instalments
+    select
+        account_id,
+        is_over_fpd7_rate,
+        is_unpaid_fpd7_rate,
+        is_over_fpd30_rate,
+        is_unpaid_fpd30_rate
+    from due_instalments
     where is_first
 
 ),
