@@ -138,19 +138,12 @@ warnings as (
         not sku_days.is_in_stock_at_end as is_out_at_end,
         rules.threshold,
         rules.response_en,
-        rules.response_zh
+        rules.response_zh,
+        -- days in a row share the date less their place
+        {{ add_days('sku_days.stock_date', '-row_number() over (partition by sku_days.sku_id order by sku_days.stock_date)') }} as run_key
     from sku_days
     cross join rules
     where {{ safe_divide('sku_days.in_stock_minutes', 'sku_days.on_sale_minutes') }} < rules.threshold
-
-),
-
-runs as (            -- days in a row share the date less their place
-
-    select
-        warnings.*,
-        {{ add_days('stock_date', '-row_number() over (partition by sku_id order by stock_date)') }} as run_key
-    from warnings
 
 ),
 
@@ -205,27 +198,27 @@ demand as (          -- pieces a day over the days before the warning, as far as
 measured as (
 
     select
-        runs.sku_id,
+        warnings.sku_id,
         products.name as sku_name,
-        runs.category_id,
-        runs.stock_date,
-        runs.on_sale_minutes,
-        runs.out_of_stock_minutes,
-        runs.availability,
-        runs.threshold,
-        runs.first_out_at,
-        runs.is_out_at_end,
-        row_number() over (partition by runs.sku_id, runs.run_key order by runs.stock_date) as days_in_a_row,
+        warnings.category_id,
+        warnings.stock_date,
+        warnings.on_sale_minutes,
+        warnings.out_of_stock_minutes,
+        warnings.availability,
+        warnings.threshold,
+        warnings.first_out_at,
+        warnings.is_out_at_end,
+        row_number() over (partition by warnings.sku_id, warnings.run_key order by warnings.stock_date) as days_in_a_row,
         coalesce(views.item_views, 0) as item_views,
         case when demand.known_days > 0 then {{ safe_divide('demand.quantity', 'demand.known_days') }} end as daily_demand,
         parameters.cover_days,
-        runs.response_en,
-        runs.response_zh
-    from runs
+        warnings.response_en,
+        warnings.response_zh
+    from warnings
     cross join parameters
-    inner join demand on runs.sku_id = demand.sku_id and runs.stock_date = demand.stock_date
-    left join views on runs.sku_id = views.sku_id and runs.stock_date = views.event_date
-    left join products on runs.sku_id = products.sku_id
+    inner join demand on warnings.sku_id = demand.sku_id and warnings.stock_date = demand.stock_date
+    left join views on warnings.sku_id = views.sku_id and warnings.stock_date = views.event_date
+    left join products on warnings.sku_id = products.sku_id
 
 )
 
