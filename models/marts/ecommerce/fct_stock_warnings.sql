@@ -65,48 +65,9 @@ parameters as (
 
 ),
 
-held as (
-
-    select
-        sku_id,
-        category_id,
-        is_in_stock,
-        held_from,
-        held_to,
-        {{ to_local('held_from', "'" ~ var('business_timezone') ~ "'") }} as held_local_from,
-        {{ to_local('held_to', "'" ~ var('business_timezone') ~ "'") }} as held_local_to
-    from stock_intervals
-    where held_from < held_to
-
-),
-
-dated as (
-
-    select
-        held.sku_id,
-        held.category_id,
-        held.is_in_stock,
-        held.held_from,
-        held.held_to,
-        cast(series.date_day as date) as stock_date,
-        {{ to_utc("cast(series.date_day as " ~ type_ts() ~ ")", "'" ~ var('business_timezone') ~ "'") }} as day_from,
-        {{ to_utc(add_days("cast(series.date_day as " ~ type_ts() ~ ")", 1, 'ts'), "'" ~ var('business_timezone') ~ "'") }} as day_to
-    from held
-    cross join lateral {{ date_series(date_of('held.held_local_from'), date_of('held.held_local_to')) }} as series
-
-),
-
 pieces as (
 
-    select
-        sku_id,
-        category_id,
-        stock_date,
-        is_in_stock,
-        {{ greatest_of(['held_from', 'day_from']) }} as piece_from,
-        {{ minutes_between(greatest_of(['held_from', 'day_from']), least_of(['held_to', 'day_to'])) }} as minutes
-    from dated
-    where held_from < day_to and held_to > day_from
+    {{ stock_by_day('stock_intervals') }}
 
 ),
 
