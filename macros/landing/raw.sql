@@ -16,11 +16,13 @@
         {{ return(kpi_warehouse.raw_table_in_schema(domain, table)) }}
     {%- endif -%}
     {%- set place = root ~ '/' ~ domain ~ '/' ~ table -%}
+    {#- the folder as a pattern: its own brackets, stars and quotes are letters -#}
+    {%- set pattern = place | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') | replace("'", "''") -%}
     {%- set parquet, csv = [], [] -%}
-    {%- for row in run_query("select file from glob('" ~ place ~ "/*.parquet') order by file") -%}
+    {%- for row in run_query("select file from glob('" ~ pattern ~ "/*.parquet') order by file") -%}
         {%- do parquet.append("'" ~ (row[0] | replace("'", "''")) ~ "'") -%}
     {%- endfor -%}
-    {%- for row in run_query("select file from glob('" ~ place ~ "/*.csv') order by file") -%}
+    {%- for row in run_query("select file from glob('" ~ pattern ~ "/*.csv') order by file") -%}
         {%- set file = "'" ~ (row[0] | replace("'", "''")) ~ "'" -%}
         {#- a file of no bytes holds no header either: nothing landed -#}
         {%- if run_query("select size from read_blob(" ~ file ~ ")")[0][0] > 3 -%}

@@ -15,10 +15,11 @@ orders as (
 landed as (
 
     select
-        {{ any_true('has_rows') }} as has_tickets,
-        {{ any_true("has_rows and column_name = 'rating'") }} as has_ratings
+        {{ any_true("has_rows and table_name = 'service_tickets'") }} as has_tickets,
+        {{ any_true("has_rows and table_name = 'service_tickets' and column_name = 'rating'") }} as has_ratings,
+        {{ any_true("has_rows and table_name = 'orders'") }} as has_orders
     from {{ ref('stg_ecommerce__landed') }}
-    where table_name = 'service_tickets'
+    where table_name in ('service_tickets', 'orders')
 
 ),
 
@@ -43,12 +44,13 @@ facts as (          -- one row per rated ticket, complaint and paid order
     union all
     select
         'ec_complaint_rate' as kpi_id,
-        opened_date as date_day,
-        platform,
+        tickets.opened_date as date_day,
+        tickets.platform,
         1 as numerator,
         0 as denominator
     from tickets
-    where kind = 'complaint'
+    cross join landed
+    where tickets.kind = 'complaint' and landed.has_orders
     union all
     select
         'ec_complaint_rate' as kpi_id,

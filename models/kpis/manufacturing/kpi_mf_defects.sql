@@ -22,8 +22,8 @@ rate_slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
     where
-        (kpi_id = 'mf_rework_rate' and {{ manufacturing_has(['rework_orders', 'unit_operations']) }})
-        or (kpi_id = 'mf_scrap_rate' and {{ manufacturing_has(['scrap_reports', 'unit_operations']) }})
+        (kpi_id = 'mf_rework_rate' and {{ manufacturing_has(['rework_orders', 'unit_operations', 'routings', 'work_orders']) }})
+        or (kpi_id = 'mf_scrap_rate' and {{ manufacturing_has(['scrap_reports', 'unit_operations', 'routings', 'work_orders']) }})
 
 ),
 

@@ -28,7 +28,9 @@ parameters as (
 dictionary_slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
-    where kpi_id in ('mf_oee', 'mf_availability', 'mf_performance', 'mf_quality')
+    where
+        kpi_id in ('mf_availability', 'mf_performance', 'mf_quality')
+        or (kpi_id = 'mf_oee' and {{ manufacturing_has(['machine_states', 'unit_operations', 'ideal_cycle_times']) }})
 
 ),
 

@@ -20,6 +20,8 @@ from .replay import Replayer
 class Lander(Replayer):
     """A `Replayer` that lands files as a user would and runs chosen models; parses the project once."""
 
+    folder = "it's [raw] *"  # letters of a path that mean something to SQL and to glob
+
     def __init__(self, workdir: Path) -> None:
         before = dict(os.environ)
         super().__init__(workdir)

@@ -58,14 +58,14 @@ class LandingBench:
         self.db.close()
 
     def kpis(self, domain: str) -> dict[str, int]:
-        """Rows with a value of each KPI that the domain's models publish now."""
+        """Rows of each KPI that the domain's models publish now."""
         names = [key for key in self.order if self.nodes[key].fqn[1:3] == ["kpis", domain]]
-        union = " union all ".join(f"select kpi_id, value from {self.nodes[key].relation_name}" for key in names)
+        union = " union all ".join(f"select kpi_id from {self.nodes[key].relation_name}" for key in names)
         return self.kpis_of(union)
 
     def kpis_of(self, sql: str) -> dict[str, int]:
-        """Rows with a value of each KPI that this SQL (of a KPI model) publishes now."""
-        query = f"select kpi_id, count(*) from ({sql}) where value is not null group by kpi_id"
+        """Rows of each KPI that this SQL (of a KPI model) publishes now."""
+        query = f"select kpi_id, count(*) from ({sql}) group by kpi_id"
         return dict(self.db.execute(query).fetchall())
 
     @contextmanager

@@ -44,9 +44,11 @@ GRAINS = {"quarter_hour", "hour", "shift", "day", "week", "month", "quarter", "c
 class Replayer:
     """Runs the models of a domain on small inputs; parses the project once."""
 
+    folder = "raw"
+
     def __init__(self, workdir: Path) -> None:
         self.workdir = workdir
-        self.raw = workdir / "raw"
+        self.raw = workdir / self.folder
         self.warehouse = workdir / "replay.duckdb"
         self.manifest = None
         os.environ["KPI_RAW_ROOT"] = str(self.raw)
