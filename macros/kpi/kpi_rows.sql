@@ -32,3 +32,19 @@ select
 from {{ cte }}
 cross join {{ as_of }} as horizon
 {%- endmacro %}
+
+{#
+    The measured rows of a ratio of sums, as a select for `kpi_rows`. sliced: a CTE with kpi_id, version, period_grain, period_start,
+    dimension, dimension_value and the columns that are summed. sample_size: the column that is (denominator). is_matured: an aggregate.
+#}
+{% macro sum_and_divide(sliced, numerator, denominator, sample_size=none, is_matured='true') -%}
+select
+    kpi_id, version, period_grain, period_start, dimension, dimension_value,
+    sum({{ numerator }}) as numerator,
+    sum({{ denominator }}) as denominator,
+    {{ kpi_warehouse.safe_divide('sum(' ~ numerator ~ ')', 'sum(' ~ denominator ~ ')') }} as value,
+    sum({{ sample_size or denominator }}) as sample_size,
+    {{ is_matured }} as is_matured
+from {{ sliced }}
+group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+{%- endmacro %}

@@ -58,6 +58,30 @@ group by
     end
 {%- endmacro %}
 
+{# The rows of a KPI from one result of `sum_by_slice`, as a select: a ratio (sums: numerator, denominator, sample_size) … #}
+{% macro ratio_of_sums(sums) -%}
+select
+    kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value,
+    numerator,
+    denominator,
+    {{ kpi_warehouse.safe_divide('numerator', 'denominator') }} as value,
+    sample_size,
+    is_final
+from {{ sums }}
+{%- endmacro %}
+
+{# … or an amount (sums: value, sample_size). #}
+{% macro amount_of_sums(sums) -%}
+select
+    kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value,
+    value as numerator,
+    {{ kpi_warehouse.typed_null('num') }} as denominator,
+    value,
+    sample_size,
+    is_final
+from {{ sums }}
+{%- endmacro %}
+
 {#
     Ratio of two results of `sum_by_slice` (columns numerator; denominator and sample_size), as a select. In a `whole`
     dimension the denominator is that of the whole period and only members with a numerator have rows (ruling 18).

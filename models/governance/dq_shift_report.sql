@@ -22,15 +22,9 @@ targets as (
 
 ),
 
-sensor_records as (
+record_quality as (
 
-    select * from {{ ref('stg_manufacturing__sensor_records') }}
-
-),
-
-machines as (
-
-    select * from {{ ref('stg_manufacturing__machines') }}
+    select * from {{ ref('int_manufacturing__record_quality') }}
 
 ),
 
@@ -52,45 +46,17 @@ horizon as (
 
 ),
 
--- as mf_data_completeness_rate and mf_data_latency_rate count them, by line
-records as (
-
-    select
-        coalesce(machines.line_id, 'unknown') as line_id,
-        sensor_records.occurred_at,
-        sensor_records.key_fields_present >= sensor_records.key_fields_expected as is_complete,
-        sensor_records.received_at < sensor_records.occurred_at as is_irregular,
-        {{ seconds_between('sensor_records.occurred_at', 'sensor_records.received_at') }}
-        > {{ manufacturing_parameter('mf_data_latency_rate', 'latency_max_seconds') }} as is_late
-    from sensor_records
-    left join machines on sensor_records.machine_id = machines.machine_id
-
-),
-
-placed_records as (
-
-    select
-        records.line_id,
-        records.is_complete,
-        records.is_irregular,
-        records.is_late,
-        {{ place_columns('records.occurred_at') }}
-    from records
-    {{ place_joins('records.line_id', 'records.occurred_at') }}
-
-),
-
 shift_records as (
 
     select
         line_id,
         production_date,
         shift_name,
-        count(*) as records,
-        {{ count_where('is_complete') }} as complete_records,
-        {{ count_where('is_late') }} as late_records,
-        {{ count_where('is_irregular') }} as irregular_records
-    from placed_records
+        sum(records) as records,
+        sum(complete_records) as complete_records,
+        sum(late_records) as late_records,
+        sum(irregular_records) as irregular_records
+    from record_quality
     group by line_id, production_date, shift_name
 
 ),

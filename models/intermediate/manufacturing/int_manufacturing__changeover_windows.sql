@@ -35,7 +35,14 @@ pieces as (
 measured as (
 
     select
-        pieces.*,
+        changeover_id,
+        machine_id,
+        line_id,
+        production_date,
+        shift_name,
+        standard_seconds,
+        starts_at,
+        ends_at,
         {{ seconds_between('starts_at', 'ends_at') }} as piece_seconds,
         coalesce(sum({{ seconds_between('starts_at', 'ends_at') }}) over (
             partition by changeover_id
@@ -49,7 +56,14 @@ measured as (
 split as (
 
     select
-        measured.*,
+        changeover_id,
+        machine_id,
+        line_id,
+        production_date,
+        shift_name,
+        starts_at,
+        ends_at,
+        piece_seconds,
         {{ greatest_of(['0', least_of(['piece_seconds', 'standard_seconds - seconds_before'])]) }} as planned_seconds
     from measured
 

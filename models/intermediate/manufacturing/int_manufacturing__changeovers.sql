@@ -53,7 +53,15 @@ described as (
 placed as (
 
     select
-        described.*,
+        described.changeover_id,
+        described.machine_id,
+        described.line_id,
+        described.station_id,
+        described.from_family,
+        described.to_family,
+        described.starts_at,
+        described.first_good_at,
+        described.until_at,
         {{ place_columns('described.starts_at') }}
     from described
     {{ place_joins('described.line_id', 'described.starts_at') }}

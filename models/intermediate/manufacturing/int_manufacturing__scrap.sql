@@ -45,7 +45,15 @@ described as (
 placed as (
 
     select
-        described.*,
+        described.scrap_id,
+        described.unit_id,
+        described.line_id,
+        described.station_id,
+        described.product_id,
+        described.defect_category,
+        described.defect_code,
+        described.quantity,
+        described.scrapped_at,
         {{ place_columns('described.scrapped_at') }}
     from described
     {{ place_joins('described.line_id', 'described.scrapped_at') }}

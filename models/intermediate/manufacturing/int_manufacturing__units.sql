@@ -55,7 +55,17 @@ completions as (
 
 first_completions as (
 
-    select * from completions where place_in_unit = 1
+    select
+        unit_id,
+        operation_id,
+        work_order_id,
+        line_id,
+        station_id,
+        product_id,
+        product_family,
+        completed_at
+    from completions
+    where place_in_unit = 1
 
 ),
 

@@ -90,19 +90,6 @@ sliced_calls as (
 
 ),
 
-failure_rates as (
-
-    select
-        kpi_id, version, period_grain, period_start, dimension, dimension_value,
-        sum(failures) as numerator,
-        sum(calls) as denominator,
-        {{ safe_divide('sum(failures)', 'sum(calls)') }} as value,
-        sum(calls) as sample_size
-    from sliced_calls
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
-
-),
-
 sliced_latencies as (
 
     select
@@ -150,14 +137,7 @@ percentiles as (
 
 measured as (
 
-    select
-        kpi_id, version, period_grain, period_start, dimension, dimension_value,
-        numerator,
-        denominator,
-        value,
-        sample_size,
-        true as is_matured
-    from failure_rates
+    {{ sum_and_divide('sliced_calls', 'failures', 'calls') }}
     union all
     select
         kpi_id, version, period_grain, period_start, dimension, dimension_value,

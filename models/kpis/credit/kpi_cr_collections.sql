@@ -143,20 +143,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(successes) as numerator,
-        sum(members) as denominator,
-        {{ safe_divide('sum(successes)', 'sum(members)') }} as value,
-        sum(members) as sample_size,
-        {{ all_true('is_matured') }} as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'successes', 'members', is_matured=all_true('is_matured')) }}
 
 )
 

@@ -48,15 +48,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id, version, period_grain, period_start, dimension, dimension_value,
-        sum(controllable_minutes) as numerator,
-        sum(turnaround_minutes) as denominator,
-        {{ safe_divide('sum(controllable_minutes)', 'sum(turnaround_minutes)') }} as value,
-        sum(applications) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'controllable_minutes', 'turnaround_minutes', sample_size='applications') }}
 
 )
 

@@ -38,7 +38,13 @@ slices as (
 
 first_instalments as (
 
-    select * from due_instalments
+    select
+        account_id,
+        is_over_fpd7_rate,
+        is_unpaid_fpd7_rate,
+        is_over_fpd30_rate,
+        is_unpaid_fpd30_rate
+    from due_instalments
     where is_first
 
 ),
@@ -95,20 +101,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(unpaid) as numerator,
-        sum(members) as denominator,
-        {{ safe_divide('sum(unpaid)', 'sum(members)') }} as value,
-        sum(members) as sample_size,
-        {{ all_true('is_matured') }} as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'unpaid', 'members', is_matured=all_true('is_matured')) }}
 
 )
 

@@ -46,15 +46,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id, version, period_grain, period_start, dimension, dimension_value,
-        sum(within_sla) as numerator,
-        sum(visits) as denominator,
-        {{ safe_divide('sum(within_sla)', 'sum(visits)') }} as value,
-        sum(visits) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'within_sla', 'visits') }}
 
 )
 

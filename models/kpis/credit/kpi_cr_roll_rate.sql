@@ -88,20 +88,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(rolled_accounts) as numerator,
-        sum(accounts) as denominator,
-        {{ safe_divide('sum(rolled_accounts)', 'sum(accounts)') }} as value,
-        sum(accounts) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'rolled_accounts', 'accounts') }}
 
 )
 

@@ -75,15 +75,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id, version, period_grain, period_start, dimension, dimension_value,
-        sum(abandoned) as numerator,
-        sum(applications) as denominator,
-        {{ safe_divide('sum(abandoned)', 'sum(applications)') }} as value,
-        sum(applications) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'abandoned', 'applications') }}
 
 )
 

@@ -63,20 +63,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(dpd30_accounts) as numerator,
-        sum(accounts) as denominator,
-        {{ safe_divide('sum(dpd30_accounts)', 'sum(accounts)') }} as value,
-        sum(accounts) as sample_size,
-        {{ all_true('is_matured') }} as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'dpd30_accounts', 'accounts', is_matured=all_true('is_matured')) }}
 
 )
 

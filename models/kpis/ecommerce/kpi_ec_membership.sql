@@ -90,7 +90,13 @@ periods as (
 standing as (
 
     select
-        periods.*,
+        kpi_id,
+        version,
+        period_grain,
+        period_start,
+        dimension,
+        net_adds,
+        changes,
         coalesce(
             sum(net_adds) over (
                 partition by kpi_id, version, period_grain, dimension

@@ -105,20 +105,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(competitive_exposures) as numerator,
-        sum(exposures) as denominator,
-        {{ safe_divide('sum(competitive_exposures)', 'sum(exposures)') }} as value,
-        sum(exposures) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'competitive_exposures', 'exposures') }}
 
 )
 

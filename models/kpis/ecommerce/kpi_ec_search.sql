@@ -47,20 +47,7 @@ sliced as (
 
 measured as (
 
-    select
-        kpi_id,
-        version,
-        period_grain,
-        period_start,
-        dimension,
-        dimension_value,
-        sum(successful_sessions) as numerator,
-        sum(search_sessions) as denominator,
-        {{ safe_divide('sum(successful_sessions)', 'sum(search_sessions)') }} as value,
-        sum(search_sessions) as sample_size,
-        true as is_matured
-    from sliced
-    group by kpi_id, version, period_grain, period_start, dimension, dimension_value
+    {{ sum_and_divide('sliced', 'successful_sessions', 'search_sessions') }}
 
 )
 

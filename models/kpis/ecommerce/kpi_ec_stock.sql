@@ -34,20 +34,9 @@ held as (
 
 ),
 
-days as (
+day_pieces as (
 
-    select
-        held.sku_id,
-        held.category_id,
-        held.is_in_stock,
-        held.held_from,
-        held.held_to,
-        cast(series.date_day as {{ type_ts() }}) as bucket_local_at,
-        {{ to_utc("cast(series.date_day as " ~ type_ts() ~ ")", "'" ~ var('business_timezone') ~ "'") }} as bucket_from,
-        {{ to_utc(add_days("cast(series.date_day as " ~ type_ts() ~ ")", 1, 'ts'), "'" ~ var('business_timezone') ~ "'") }} as bucket_to,
-        false as is_recent
-    from held
-    cross join lateral {{ date_series(date_of('held.held_local_from'), date_of('held.held_local_to')) }} as series
+    {{ stock_by_day('stock_intervals') }}
 
 ),
 
@@ -90,19 +79,8 @@ quarter_hours as (
         held_to,
         bucket_local_at,
         {{ to_utc('bucket_local_at', "'" ~ var('business_timezone') ~ "'") }} as bucket_from,
-        {{ add_seconds(to_utc('bucket_local_at', "'" ~ var('business_timezone') ~ "'"), 900) }} as bucket_to,
-        true as is_recent
+        {{ add_seconds(to_utc('bucket_local_at', "'" ~ var('business_timezone') ~ "'"), 900) }} as bucket_to
     from quarter_starts
-
-),
-
-buckets as (
-
-    select sku_id, category_id, is_in_stock, held_from, held_to, bucket_local_at, bucket_from, bucket_to, is_recent
-    from days
-    union all
-    select sku_id, category_id, is_in_stock, held_from, held_to, bucket_local_at, bucket_from, bucket_to, is_recent
-    from quarter_hours
 
 ),
 
@@ -112,10 +90,19 @@ pieces as (
         sku_id,
         category_id,
         is_in_stock,
+        cast(stock_date as {{ type_ts() }}) as bucket_local_at,
+        false as is_recent,
+        minutes
+    from day_pieces
+    union all
+    select
+        sku_id,
+        category_id,
+        is_in_stock,
         bucket_local_at,
-        is_recent,
+        true as is_recent,
         {{ minutes_between(greatest_of(['held_from', 'bucket_from']), least_of(['held_to', 'bucket_to'])) }} as minutes
-    from buckets
+    from quarter_hours
     where held_from < bucket_to and held_to > bucket_from
 
 ),

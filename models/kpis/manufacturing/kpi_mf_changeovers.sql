@@ -16,7 +16,9 @@ changeover_windows as (
 slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
-    where kpi_id in ('mf_changeover_minutes', 'mf_changeover_standard_rate')
+    where
+        kpi_id = 'mf_changeover_minutes'
+        or (kpi_id = 'mf_changeover_standard_rate' and {{ manufacturing_has(['changeover_standards']) }})
 
 ),
 
@@ -64,11 +66,7 @@ per_slice as (
 
 measured as (
 
-    select
-        per_slice.*,
-        {{ safe_divide('numerator', 'denominator') }} as value
-    from per_slice
-    where kpi_id <> 'mf_changeover_standard_rate' or {{ manufacturing_has(['changeover_standards']) }}
+    {{ ratio_of_sums('per_slice') }}
 
 )
 

@@ -1,14 +1,8 @@
 with
 
-sensor_records as (
+record_quality as (
 
-    select * from {{ ref('stg_manufacturing__sensor_records') }}
-
-),
-
-machines as (
-
-    select * from {{ ref('stg_manufacturing__machines') }}
+    select * from {{ ref('int_manufacturing__record_quality') }}
 
 ),
 
@@ -19,53 +13,22 @@ slices as (
 
 ),
 
-records as (
-
-    select
-        coalesce(machines.line_id, 'unknown') as line_id,
-        sensor_records.source,
-        sensor_records.occurred_at,
-        sensor_records.key_fields_present >= sensor_records.key_fields_expected as is_complete,
-        sensor_records.received_at >= sensor_records.occurred_at as is_timed,
-        {{ seconds_between('sensor_records.occurred_at', 'sensor_records.received_at') }}
-        <= {{ manufacturing_parameter('mf_data_latency_rate', 'latency_max_seconds') }} as is_fast
-    from sensor_records
-    left join machines on sensor_records.machine_id = machines.machine_id
-
-),
-
-placed as (
-
-    select
-        records.line_id,
-        records.source,
-        records.is_complete,
-        records.is_timed,
-        records.is_fast,
-        {{ place_columns('records.occurred_at') }}
-    from records
-    {{ place_joins('records.line_id', 'records.occurred_at') }}
-
-),
-
 facts as (
 
     select
         'mf_data_completeness_rate' as kpi_id,
         line_id, source, production_date, shift_starts_local_at,
-        count(*) as records,
-        {{ count_where('is_complete') }} as good_records
-    from placed
-    group by line_id, source, production_date, shift_starts_local_at
+        records,
+        complete_records as good_records
+    from record_quality
     union all
     select
         'mf_data_latency_rate' as kpi_id,
         line_id, source, production_date, shift_starts_local_at,
-        count(*) as records,
-        {{ count_where('is_fast') }} as good_records
-    from placed
-    where is_timed
-    group by line_id, source, production_date, shift_starts_local_at
+        records - irregular_records as records,
+        records - irregular_records - late_records as good_records
+    from record_quality
+    where records > irregular_records
 
 ),
 
@@ -82,10 +45,7 @@ per_slice as (
 
 measured as (
 
-    select
-        per_slice.*,
-        {{ safe_divide('numerator', 'denominator') }} as value
-    from per_slice
+    {{ ratio_of_sums('per_slice') }}
 
 )
 

@@ -108,14 +108,7 @@ measured as (
         numerator, denominator, value, sample_size, is_final
     from rates
     union all
-    select
-        kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value,
-        value as numerator,
-        {{ typed_null('num') }} as denominator,
-        value,
-        sample_size,
-        is_final
-    from cost_per_slice
+    {{ amount_of_sums('cost_per_slice') }}
 
 )
 

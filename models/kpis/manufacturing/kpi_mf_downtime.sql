@@ -12,22 +12,16 @@ downtime as (
 
 ),
 
-slices as (
-
-    select * from {{ ref('stg_dictionary__slices') }}
-    where kpi_id in ('mf_unplanned_downtime_rate', 'mf_downtime_coding_rate')
-
-),
-
 rate_slices as (
 
-    select * from slices where kpi_id = 'mf_unplanned_downtime_rate'
+    select * from {{ ref('stg_dictionary__slices') }}
+    where kpi_id = 'mf_unplanned_downtime_rate'
 
 ),
 
 coding_slices as (
 
-    select * from slices
+    select * from {{ ref('stg_dictionary__slices') }}
     where kpi_id = 'mf_downtime_coding_rate' and {{ manufacturing_has(['downtime_reasons']) }}
 
 ),
@@ -80,14 +74,7 @@ measured as (
         numerator, denominator, value, sample_size, is_final
     from downtime_rate
     union all
-    select
-        kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value,
-        numerator,
-        denominator,
-        {{ safe_divide('numerator', 'denominator') }} as value,
-        sample_size,
-        is_final
-    from coded_per_slice
+    {{ ratio_of_sums('coded_per_slice') }}
 
 )
 

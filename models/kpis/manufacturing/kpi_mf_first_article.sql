@@ -27,20 +27,15 @@ numbered as (
 
 ),
 
-first_attempts as (
-
-    select * from numbered where attempt_rank = 1
-
-),
-
 facts as (
 
     select
-        first_attempts.line_id,
-        {{ bool_to_int('first_attempts.passed') }} as is_passed,
-        {{ place_columns('first_attempts.inspected_at') }}
-    from first_attempts
-    {{ place_joins('first_attempts.line_id', 'first_attempts.inspected_at') }}
+        numbered.line_id,
+        {{ bool_to_int('numbered.passed') }} as is_passed,
+        {{ place_columns('numbered.inspected_at') }}
+    from numbered
+    {{ place_joins('numbered.line_id', 'numbered.inspected_at') }}
+    where numbered.attempt_rank = 1
 
 ),
 
@@ -56,10 +51,7 @@ per_slice as (
 
 measured as (
 
-    select
-        per_slice.*,
-        {{ safe_divide('numerator', 'denominator') }} as value
-    from per_slice
+    {{ ratio_of_sums('per_slice') }}
 
 )
 

@@ -37,10 +37,7 @@ per_slice as (
 
 measured as (
 
-    select
-        per_slice.*,
-        {{ safe_divide('numerator', 'denominator') }} as value
-    from per_slice
+    {{ ratio_of_sums('per_slice') }}
 
 )
 

@@ -51,11 +51,7 @@ per_slice as (
 
 measured as (
 
-    select
-        per_slice.*,
-        value as numerator,
-        {{ typed_null('num') }} as denominator
-    from per_slice
+    {{ amount_of_sums('per_slice') }}
 
 )
 

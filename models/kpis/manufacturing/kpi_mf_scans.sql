@@ -22,18 +22,6 @@ slices as (
 
 ),
 
-unit_slices as (
-
-    select * from slices where dimension <> 'scan_node'
-
-),
-
-node_slices as (
-
-    select * from slices where dimension = 'scan_node'
-
-),
-
 units_missing_scans as (
 
     select distinct unit_id from required_scans where not is_scanned
@@ -68,7 +56,7 @@ node_facts as (
 per_slice as (
 
     {{ sum_by_slice(
-        'unit_facts', 'unit_slices',
+        'unit_facts', 'slices',
         {'numerator': 'facts.compliant_units', 'denominator': 'facts.units', 'sample_size': 'facts.units'},
         dimensions=['line']
     ) }}
@@ -78,27 +66,19 @@ per_slice as (
 per_node as (
 
     {{ sum_by_slice(
-        'node_facts', 'node_slices',
+        'node_facts', 'slices',
         {'numerator': 'facts.compliant_units', 'denominator': 'facts.units', 'sample_size': 'facts.units'},
-        dimensions=['scan_node']
+        dimensions=['scan_node'],
+        where="slices.dimension = 'scan_node'"
     ) }}
-
-),
-
-every_slice as (
-
-    select * from per_slice
-    union all
-    select * from per_node
 
 ),
 
 measured as (
 
-    select
-        every_slice.*,
-        {{ safe_divide('numerator', 'denominator') }} as value
-    from every_slice
+    {{ ratio_of_sums('per_slice') }}
+    union all
+    {{ ratio_of_sums('per_node') }}
 
 )
 

@@ -69,14 +69,7 @@ per_line_station as (
 
 measured as (
 
-    select
-        kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value,
-        numerator,
-        denominator,
-        {{ safe_divide('numerator', 'denominator') }} as value,
-        sample_size,
-        is_final
-    from per_slice
+    {{ ratio_of_sums('per_slice') }}
     union all
     select
         kpi_id, version, period_grain, period_start, period_end,

@@ -47,7 +47,7 @@ stability as (
 
 ),
 
-rows_of_bands as (
+every_row as (        -- a row of each band, and one (`all`) of each model version
 
     select
         model_version,
@@ -63,11 +63,7 @@ rows_of_bands as (
         {{ typed_null('num') }} as calibration_deviation,
         {{ typed_null('bool') }} as is_outcome_final
     from band_shares
-
-),
-
-rows_of_models as (
-
+    union all
     select
         coalesce(stability.model_version, newest_statistics.model_version) as model_version,
         coalesce(stability.month_start, newest_statistics.month_start) as month_start,
@@ -86,14 +82,6 @@ rows_of_models as (
         on
             stability.model_version = newest_statistics.model_version
             and stability.month_start = newest_statistics.month_start
-
-),
-
-every_row as (
-
-    select * from rows_of_bands
-    union all
-    select * from rows_of_models
 
 )
 

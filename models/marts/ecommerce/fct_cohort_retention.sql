@@ -157,7 +157,14 @@ curves as (
 cumulated as (
 
     select
-        curves.*,
+        cohort_grain,
+        cohort_start,
+        dimension,
+        dimension_value,
+        cohort_persons,
+        last_paid_date,
+        day_no,
+        returning_persons,
         sum(returning_persons) over (
             partition by cohort_grain, cohort_start, dimension, dimension_value
             order by day_no

@@ -53,7 +53,13 @@ rules as (
 
 observed as (          -- whole windows of persons of one variant
 
-    select * from persons
+    select
+        experiment_id,
+        person_id,
+        variant,
+        assigned_at,
+        window_ends_at
+    from persons
     where is_mature and variant is not null
 
 ),
@@ -183,7 +189,11 @@ ratios as (
 
     -- the control is the variant of that name, else the first by name; the plan is an equal split
     select
-        assigned.*,
+        experiment_id,
+        variant,
+        first_assigned_at,
+        assigned_persons,
+        immature_persons,
         row_number() over (
             partition by experiment_id
             order by case when lower(variant) = 'control' then 0 else 1 end, variant
@@ -198,7 +208,13 @@ ratios as (
 tested as (
 
     select
-        ratios.*,
+        ratios.experiment_id,
+        ratios.variant,
+        ratios.is_control,
+        ratios.first_assigned_at,
+        ratios.assigned_persons,
+        ratios.immature_persons,
+        ratios.degrees_of_freedom,
         sum(
             (ratios.assigned_persons - ratios.planned_persons) * (ratios.assigned_persons - ratios.planned_persons)
             / ratios.planned_persons
@@ -222,7 +238,21 @@ tested as (
 compared as (
 
     select
-        tested.*,
+        tested.experiment_id,
+        tested.variant,
+        tested.is_control,
+        tested.first_assigned_at,
+        tested.assigned_persons,
+        tested.immature_persons,
+        tested.degrees_of_freedom,
+        tested.srm_chi_square,
+        tested.observed_persons,
+        tested.exposed_persons,
+        tested.converted_persons,
+        tested.valid_orders,
+        tested.gmv,
+        tested.gross_margin_rate,
+        tested.conversion_rate,
         control.conversion_rate as control_rate,
         case when not tested.is_control then tested.conversion_rate - control.conversion_rate end as absolute_lift,
         case
@@ -251,10 +281,28 @@ compared as (
 scored as (
 
     select
-        compared.*,
+        compared.experiment_id,
+        compared.variant,
+        compared.is_control,
+        compared.first_assigned_at,
+        compared.assigned_persons,
+        compared.immature_persons,
+        compared.degrees_of_freedom,
+        compared.srm_chi_square,
+        compared.observed_persons,
+        compared.exposed_persons,
+        compared.converted_persons,
+        compared.valid_orders,
+        compared.gmv,
+        compared.gross_margin_rate,
+        compared.conversion_rate,
+        compared.control_rate,
+        compared.absolute_lift,
+        compared.standard_error,
         {{ safe_divide('compared.absolute_lift', 'sqrt(compared.pooled_rate * (1 - compared.pooled_rate) * compared.pooled_weight)') }}
             as z_score
         {%- for _, _, name in guardrails %},
+        compared.{{ name }}_rate,
         {{ safe_divide(
             'compared.' ~ name ~ '_difference',
             'sqrt(' ~ greatest_of(['0', 'compared.pooled_' ~ name ~ '_rate * (1 - compared.pooled_' ~ name ~ '_rate)']) ~ ' * compared.pooled_' ~ name ~ '_weight)'

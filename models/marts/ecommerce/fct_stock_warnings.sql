@@ -65,48 +65,9 @@ parameters as (
 
 ),
 
-held as (
-
-    select
-        sku_id,
-        category_id,
-        is_in_stock,
-        held_from,
-        held_to,
-        {{ to_local('held_from', "'" ~ var('business_timezone') ~ "'") }} as held_local_from,
-        {{ to_local('held_to', "'" ~ var('business_timezone') ~ "'") }} as held_local_to
-    from stock_intervals
-    where held_from < held_to
-
-),
-
-dated as (
-
-    select
-        held.sku_id,
-        held.category_id,
-        held.is_in_stock,
-        held.held_from,
-        held.held_to,
-        cast(series.date_day as date) as stock_date,
-        {{ to_utc("cast(series.date_day as " ~ type_ts() ~ ")", "'" ~ var('business_timezone') ~ "'") }} as day_from,
-        {{ to_utc(add_days("cast(series.date_day as " ~ type_ts() ~ ")", 1, 'ts'), "'" ~ var('business_timezone') ~ "'") }} as day_to
-    from held
-    cross join lateral {{ date_series(date_of('held.held_local_from'), date_of('held.held_local_to')) }} as series
-
-),
-
 pieces as (
 
-    select
-        sku_id,
-        category_id,
-        stock_date,
-        is_in_stock,
-        {{ greatest_of(['held_from', 'day_from']) }} as piece_from,
-        {{ minutes_between(greatest_of(['held_from', 'day_from']), least_of(['held_to', 'day_to'])) }} as minutes
-    from dated
-    where held_from < day_to and held_to > day_from
+    {{ stock_by_day('stock_intervals') }}
 
 ),
 
@@ -138,19 +99,12 @@ warnings as (
         not sku_days.is_in_stock_at_end as is_out_at_end,
         rules.threshold,
         rules.response_en,
-        rules.response_zh
+        rules.response_zh,
+        -- days in a row share the date less their place
+        {{ add_days('sku_days.stock_date', '-row_number() over (partition by sku_days.sku_id order by sku_days.stock_date)') }} as run_key
     from sku_days
     cross join rules
     where {{ safe_divide('sku_days.in_stock_minutes', 'sku_days.on_sale_minutes') }} < rules.threshold
-
-),
-
-runs as (            -- days in a row share the date less their place
-
-    select
-        warnings.*,
-        {{ add_days('stock_date', '-row_number() over (partition by sku_id order by stock_date)') }} as run_key
-    from warnings
 
 ),
 
@@ -205,27 +159,27 @@ demand as (          -- pieces a day over the days before the warning, as far as
 measured as (
 
     select
-        runs.sku_id,
+        warnings.sku_id,
         products.name as sku_name,
-        runs.category_id,
-        runs.stock_date,
-        runs.on_sale_minutes,
-        runs.out_of_stock_minutes,
-        runs.availability,
-        runs.threshold,
-        runs.first_out_at,
-        runs.is_out_at_end,
-        row_number() over (partition by runs.sku_id, runs.run_key order by runs.stock_date) as days_in_a_row,
+        warnings.category_id,
+        warnings.stock_date,
+        warnings.on_sale_minutes,
+        warnings.out_of_stock_minutes,
+        warnings.availability,
+        warnings.threshold,
+        warnings.first_out_at,
+        warnings.is_out_at_end,
+        row_number() over (partition by warnings.sku_id, warnings.run_key order by warnings.stock_date) as days_in_a_row,
         coalesce(views.item_views, 0) as item_views,
         case when demand.known_days > 0 then {{ safe_divide('demand.quantity', 'demand.known_days') }} end as daily_demand,
         parameters.cover_days,
-        runs.response_en,
-        runs.response_zh
-    from runs
+        warnings.response_en,
+        warnings.response_zh
+    from warnings
     cross join parameters
-    inner join demand on runs.sku_id = demand.sku_id and runs.stock_date = demand.stock_date
-    left join views on runs.sku_id = views.sku_id and runs.stock_date = views.event_date
-    left join products on runs.sku_id = products.sku_id
+    inner join demand on warnings.sku_id = demand.sku_id and warnings.stock_date = demand.stock_date
+    left join views on warnings.sku_id = views.sku_id and warnings.stock_date = views.event_date
+    left join products on warnings.sku_id = products.sku_id
 
 )
 

@@ -46,7 +46,12 @@ ranked as (
 
     -- share of persons that are strictly worse; equal values are equally good
     select
-        persons.*,
+        person_id,
+        first_paid_date,
+        last_paid_date,
+        recency_days,
+        frequency,
+        monetary,
         percent_rank() over (order by recency_days desc) as recency_rank,
         percent_rank() over (order by frequency) as frequency_rank,
         percent_rank() over (order by monetary) as monetary_rank

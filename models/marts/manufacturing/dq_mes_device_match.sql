@@ -92,7 +92,12 @@ nearest as (
 matched as (
 
     select
-        completions.*,
+        completions.operation_id,
+        completions.unit_id,
+        completions.line_id,
+        completions.station_id,
+        completions.machine_id,
+        completions.completed_at,
         nearest.run_starts_at,
         nearest.run_ends_at,
         case

@@ -25,7 +25,10 @@ rules as (
 scaled as (
 
     select
-        points.*,
+        points.chart, points.series_kind, points.characteristic, points.machine_id, points.line_id,
+        points.point_id, points.point_at, points.point_number, points.subgroup_size,
+        points.point_value,
+        points.spread,
         constants.d2,
         constants.d3
     from points
@@ -85,8 +88,11 @@ charted as (
 judged as (
 
     select
-        charted.*,
-        rules.sigma_limit,
+        charted.chart, charted.panel, charted.series_kind, charted.characteristic, charted.machine_id, charted.line_id,
+        charted.point_id, charted.point_at, charted.point_number, charted.subgroup_size,
+        charted.charted_value,
+        charted.centre_line,
+        charted.sigma_of_point,
         rules.run_length,
         charted.centre_line + rules.sigma_limit * charted.sigma_of_point as upper_limit,
         {{ greatest_of(['charted.centre_line - rules.sigma_limit * charted.sigma_of_point', 'charted.floor_value']) }} as lower_limit,
@@ -110,39 +116,20 @@ judged as (
 
 ),
 
--- points since the last change of side
-sided as (
-
-    select
-        judged.*,
-        case
-            when side = lag(side) over (partition by chart, series_kind, characteristic, machine_id, panel order by point_number) then 0
-            else 1
-        end as is_new_side
-    from judged
-
-),
-
-numbered as (
-
-    select
-        sided.*,
-        sum(is_new_side) over (
-            partition by chart, series_kind, characteristic, machine_id, panel
-            order by point_number
-            rows between unbounded preceding and current row
-        ) as side_run
-    from sided
-
-),
-
 counted as (
 
     select
-        numbered.*,
-        row_number() over (
-            partition by chart, series_kind, characteristic, machine_id, panel, side_run order by point_number
-        ) as run_position,
+        chart, panel, series_kind, characteristic, machine_id, line_id,
+        point_id, point_at, point_number, subgroup_size,
+        charted_value, centre_line, sigma_of_point, lower_limit, upper_limit,
+        run_length,
+        side,
+        outer_zone,
+        middle_zone,
+        -- the same for points of one side in a row
+        row_number() over (partition by chart, series_kind, characteristic, machine_id, panel order by point_number)
+        - row_number() over (partition by chart, series_kind, characteristic, machine_id, panel, side order by point_number)
+            as side_run,
         {% for zone, before in [('outer_zone', 2), ('middle_zone', 4)] -%}
         {% for sign, name in [(1, 'above'), (-1, 'below')] -%}
         sum(case when {{ zone }} = {{ sign }} then 1 else 0 end) over (
@@ -152,7 +139,7 @@ counted as (
         ) as {{ zone }}_{{ name }}{{ "," if not (loop.last and zone == 'middle_zone') }}
         {% endfor %}
         {%- endfor %}
-    from numbered
+    from judged
 
 ),
 
@@ -160,7 +147,9 @@ counted as (
 signalled as (
 
     select
-        counted.*,
+        chart, panel, series_kind, characteristic, machine_id, line_id,
+        point_id, point_at, point_number, subgroup_size,
+        charted_value, centre_line, sigma_of_point, lower_limit, upper_limit,
         coalesce(charted_value > upper_limit or charted_value < lower_limit, false) as is_beyond_limits,
         panel = 'location' and (
             (outer_zone = 1 and outer_zone_above >= 2) or (outer_zone = -1 and outer_zone_below >= 2)
@@ -168,7 +157,9 @@ signalled as (
         panel = 'location' and (
             (middle_zone = 1 and middle_zone_above >= 4) or (middle_zone = -1 and middle_zone_below >= 4)
         ) as is_four_of_five,
-        panel = 'location' and side <> 0 and run_position >= run_length as is_long_run
+        panel = 'location' and side <> 0 and row_number() over (
+            partition by chart, series_kind, characteristic, machine_id, panel, side, side_run order by point_number
+        ) >= run_length as is_long_run
     from counted
 
 )

@@ -70,7 +70,14 @@ after_changeover as (
 placed as (
 
     select
-        described.*,
+        described.inspection_id,
+        described.work_order_id,
+        described.line_id,
+        described.machine_id,
+        described.inspected_at,
+        described.attempt_no,
+        described.passed,
+        described.is_first_attempt,
         {{ place_columns('described.inspected_at') }}
     from described
     {{ place_joins('described.line_id', 'described.inspected_at') }}

@@ -40,7 +40,13 @@ scrap as (
 shift_losses as (
 
     select
-        machine_losses.*,
+        machine_losses.line_id,
+        machine_losses.station_id,
+        machine_losses.machine_id,
+        machine_losses.production_date,
+        machine_losses.shift_name,
+        machine_losses.speed_loss_seconds,
+        machine_losses.cost_per_hour,
         machine_shifts.microstop_seconds,
         machine_shifts.overrun_seconds
     from machine_losses

@@ -107,7 +107,9 @@ sliced as (
 ranked as (
 
     select
-        sliced.*,
+        pareto, period_grain, period_start, dimension, dimension_value, cause,
+        occurrences,
+        amount,
         row_number() over (
             partition by pareto, period_grain, period_start, dimension, dimension_value
             order by amount desc, cause
