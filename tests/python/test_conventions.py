@@ -123,9 +123,6 @@ def test_every_column_of_every_model_is_described(demo: Built) -> None:
 #: `*` in a select list: alone or of a relation, but not in count(*).
 STAR = re.compile(r"(?:^|[\s,(])(?:\w+\.)?\*(?=\s*(?:$|,|from\b))", re.MULTILINE)
 IMPORT = re.compile(r"^\s*select \* from \{\{ ref\(", re.MULTILINE)
-EXEMPTIONS = Path(__file__).parent / "select_star_exemptions.txt"
-#: The files written before the rule; the number may only fall.
-MOST_EXEMPT = 2
 
 
 def stars(sql: str) -> int:
@@ -151,15 +148,11 @@ def test_a_star_in_a_select_list_is_found(sql: str, found: int) -> None:
 
 
 def test_select_lists_are_spelled_out() -> None:
-    """`select *` only in import CTEs (docs/conventions.md); what was there before may only become less."""
-    exempt = dict(line.rsplit(" ", 1) for line in EXEMPTIONS.read_text(encoding="utf-8").splitlines() if line)
+    """`select *` only in import CTEs (docs/conventions.md)."""
     found = {
         str(path.relative_to(ROOT)): stars(path.read_text(encoding="utf-8"))
         for path in sorted((ROOT / "models").rglob("*.sql"))
         if MARKER not in path.read_text(encoding="utf-8")
     }
-    grown = {path: count for path, count in found.items() if count > int(exempt.get(path, 0))}
-    assert not grown, f"spell the columns out: {grown}"
-    fallen = {path: found.get(path, 0) for path, count in exempt.items() if found.get(path, 0) < int(count)}
-    assert not fallen, f"write the lower numbers into {EXEMPTIONS.name}: {fallen}"
-    assert sum(int(count) for count in exempt.values()) <= MOST_EXEMPT
+    assert found
+    assert not any(found.values()), {path: count for path, count in found.items() if count}

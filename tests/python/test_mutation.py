@@ -33,7 +33,7 @@ FOLDERS = ("kpis", "intermediate")
 MACROS = ("kpi", "manufacturing", "ecommerce")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.csv")
 #: The list does not grow: a new survivor gets a test (or its condition is taken out of the model).
-MOST_EQUIVALENT = 91
+MOST_EQUIVALENT = 88
 DRAW = settings(
     max_examples=80,
     deadline=None,

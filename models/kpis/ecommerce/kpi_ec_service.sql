@@ -16,10 +16,8 @@ landed as (
 
     select
         {{ any_true("has_rows and table_name = 'service_tickets'") }} as has_tickets,
-        {{ any_true("has_rows and table_name = 'service_tickets' and column_name = 'rating'") }} as has_ratings,
         {{ any_true("has_rows and table_name = 'orders'") }} as has_orders
     from {{ ref('stg_ecommerce__landed') }}
-    where table_name in ('service_tickets', 'orders')
 
 ),
 
@@ -34,13 +32,12 @@ facts as (          -- one row per rated ticket, complaint and paid order
 
     select
         'ec_service_bad_rating_rate' as kpi_id,
-        tickets.opened_date as date_day,
-        tickets.platform,
-        {{ bool_to_int('tickets.is_bad') }} as numerator,
+        opened_date as date_day,
+        platform,
+        {{ bool_to_int('is_bad') }} as numerator,
         1 as denominator
     from tickets
-    cross join landed
-    where tickets.is_rated and landed.has_ratings
+    where is_rated
     union all
     select
         'ec_complaint_rate' as kpi_id,

@@ -37,7 +37,10 @@ dictionary_slices as (
 slices as (
 
     select
-        dictionary_slices.*,
+        dictionary_slices.kpi_id,
+        dictionary_slices.version,
+        dictionary_slices.period_grain,
+        dictionary_slices.dimension,
         coalesce(parameters.value, 0) = 1 as overrun_is_downtime
     from dictionary_slices
     left join parameters
@@ -109,7 +112,11 @@ per_slice as (
 measured_factors as (
 
     select
-        per_slice.*,
+        kpi_id, version, period_grain, period_start, period_end, dimension, dimension_value, is_final,
+        run_seconds, ppt_seconds,
+        ideal_seconds, rated_run_seconds,
+        good_passes, completed_passes,
+        machine_shifts, rated_rows,
         {{ safe_divide('run_seconds', 'ppt_seconds') }}
         * {{ safe_divide('ideal_seconds', 'rated_run_seconds') }}
         * {{ safe_divide('good_passes', 'completed_passes') }} as oee
