@@ -160,6 +160,37 @@ def test_refused_messages_are_tried_again_with_growing_pauses(target: Path) -> N
     assert pauses == [1.0, 2.0] and len(post.titles) == 1
 
 
+def test_a_sender_that_fails_is_tried_again(target: Path) -> None:
+    publish(target, APRIL)
+    post = Post()
+    failures = [ConnectionError("no route to host"), TimeoutError("too slow")]
+
+    def send(title: str, body: str, severity: str) -> bool:
+        if failures:
+            raise failures.pop()
+        return post(title, body, severity)
+
+    with open_ledger_file(write=True) as ledger:
+        told = notify(ledger, [send], attempts=3, sleep=lambda _: None)
+        assert (told.sent, told.failed) == (1, []) and len(post.titles) == 1
+        failures += [OSError("down")] * 9
+        assert notify(ledger, [send], attempts=3, sleep=lambda _: None).sent == 0 and len(failures) == 9
+
+
+def test_a_run_that_dies_while_it_sends_repeats_nothing(target: Path) -> None:
+    """Whether the message left is not known: an alert is told at most once."""
+    publish(target, APRIL)
+
+    def dies(*_: str) -> bool:
+        raise KeyboardInterrupt
+
+    with open_ledger_file(write=True) as ledger, pytest.raises(KeyboardInterrupt):
+        notify(ledger, [dies])
+    post = Post()
+    with open_ledger_file(write=True) as ledger:
+        assert notify(ledger, [post]).sent == 0 and post.titles == []
+
+
 def test_an_alert_that_reached_nobody_waits_for_the_next_run(target: Path) -> None:
     publish(target, APRIL, MAY)
     with open_ledger_file(write=True) as ledger:
