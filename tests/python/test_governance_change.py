@@ -104,7 +104,7 @@ def compared(tmp_path: Path) -> Path:
             select '{ATT}' as kpi_id, 'month' as period_grain, period_start,
                 period_start + interval 1 month as period_end, 'all' as dimension, 'all' as dimension_value,
                 1 as version_a, 2 as version_b, 100.0::double as value_a,
-                case when period_start < timestamp '2025-09-01' then 1000.0::double when month(period_start) % 2 = 0 then 10.0::double
+                case when period_start < timestamp '2025-09-01' or period_start >= timestamp '2026-09-01' then 1000.0::double when month(period_start) % 2 = 0 then 10.0::double
                     else -30.0 end as difference,
                 case when period_start < timestamp '2025-09-01' then 10.0::double when month(period_start) % 2 = 0 then 0.1::double
                     else -0.3 end as relative_difference,

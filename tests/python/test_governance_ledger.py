@@ -107,8 +107,20 @@ def test_the_first_acknowledgement_stands(target: Path) -> None:
         acknowledge(ledger, "alert-4", "Li Na", now=NOON)
         again = acknowledge(ledger, "alert-4", "Li Na", "found it", now=NOON + dt.timedelta(days=3))
         assert again["acknowledged_at_run"] == NOON and again["note"] == "found it"
+        assert acknowledge(ledger, "alert-4", "Li Na")["note"] == "found it"  # saying nothing takes nothing back
         with pytest.raises(GovernanceError, match="Li Na"):
             acknowledge(ledger, "alert-4", "Wang Wei")
+
+
+def test_an_alert_of_a_publication_that_never_came_through_is_none(target: Path) -> None:
+    publish(target, APRIL, MAY)
+    with open_ledger_file(write=True) as ledger:
+        ledger.db.execute("insert into publications (publication_id, state) values ('torn', 'prepared')")
+        ledger.db.execute("update alerts set first_publication_id = 'torn' where alert_id = 'alert-5'")
+        assert [row["alert_id"] for row in find_alerts(ledger)] == ["alert-4"]
+        with pytest.raises(GovernanceError, match="no alert"):
+            acknowledge(ledger, "alert-5", "Li Na")
+        assert notify(ledger, [Post()]).sent == 1
 
 
 def test_unknown_ambiguous_and_resolved_alerts_are_refused(target: Path) -> None:

@@ -75,7 +75,7 @@ def misshapen(kind: str, node: dict[str, Any]) -> list[str]:
         f"{name}: {key} is no text" for key in TEXTS & set(node) if not (isinstance(node[key], str) and node[key])
     ]
     for key in LISTS & set(node):
-        if not node[key] or not all(isinstance(part, str) for part in node[key]):
+        if not isinstance(node[key], list) or not node[key] or not all(isinstance(part, str) for part in node[key]):
             found.append(f"{name}: {key} is no list of texts")
     if "expression" in node:
         dialects = node["expression"].get("dialects") or []
