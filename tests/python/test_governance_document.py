@@ -252,6 +252,7 @@ def put(
     stated: bool = True,
     baseline: float | None = None,
     condition: str | None = None,
+    stage: str | None = None,
 ) -> list[tuple[str, str]]:
     """Adds one KPI with its monthly values and a target; returns what the check finds as (letter, reason)."""  # fmt: skip
     row = {"kpi_id": "k", **GOOD, **(changes or {})}
@@ -260,15 +261,15 @@ def put(
     )
     for month, value in enumerate(values, 1):
         store.db.execute(
-            f"""insert into marts.kpi_scorecard values ('k', '{grain}', make_timestamp(2026, {month}, 1, 0, 0, 0), 'all',
+            f"""insert into marts.kpi_scorecard values ('k', '{grain}', timestamp '2025-01-01' + to_months({month}), 'all',
             'all', ?, 10, ?, '>=', 't', 'red', null, false, null, true)""",
             [value, target],
         )
     if target is not None:
         store.db.execute(
             "insert into marts.kpi_targets by name select 't' as target_id, 'k' as kpi_id, cast(? as date) as valid_to, "
-            "cast(? as double) as target_value, cast(? as double) as baseline_value, ? as condition",
-            [end, target if stated else None, baseline, condition],
+            "cast(? as double) as target_value, cast(? as double) as baseline_value, ? as condition, ? as stage",
+            [end, target if stated else None, baseline, condition, stage],
         )
     return [(finding.letter, finding.why_en) for finding in smart(store, {"risk"})]
 
@@ -302,6 +303,15 @@ def test_values_and_targets_are_judged(store: Store) -> None:
 def test_a_target_out_of_reach_is_named(store: Store) -> None:
     ((letter, why),) = put(store, [0.5, 0.51, 0.5])
     assert letter == "A" and "50.00 % to 51.00 %" in why and "90.00 %" in why
+
+
+def test_what_was_met_long_ago_does_not_count(store: Store) -> None:
+    assert [letter for letter, _ in put(store, [0.95, *[0.5] * 12])] == ["A"]
+
+
+@pytest.mark.parametrize("stage", ["guardrail", "quarter_end", "M6"])
+def test_a_term_in_words_is_a_term(store: Store, stage: str) -> None:
+    assert put(store, [0.7, 0.8, 0.85], end=None, stage=stage) == []
 
 
 def test_too_little_history_is_named(store: Store) -> None:
