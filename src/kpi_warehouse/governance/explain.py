@@ -229,15 +229,17 @@ def lineage(dictionary: Row, root: Path | None, *, with_columns: bool = False) -
 
 
 def _columns(manifest: Row, target: Path, model: str, kpi_id: str, parts: Sequence[str]) -> dict[str, list[str]]:
-    """Raw columns behind the parts of a value; none where sqlglot is not installed or the SQL was not compiled."""
+    """Raw columns behind the parts of a value; none where sqlglot is absent or the SQL not compiled or beyond it."""
     try:
+        from sqlglot.errors import SqlglotError
+
         from kpi_warehouse.governance.column_lineage import ColumnLineage
     except ImportError:
         return {}
     book = ColumnLineage(manifest, target / "compiled")
     try:
         return {part: [str(column) for column in book.behind_kpi(model, kpi_id, part)] for part in parts}
-    except GovernanceError:
+    except (GovernanceError, SqlglotError, ValueError):
         return {}
 
 
