@@ -12,6 +12,7 @@ COMMANDS = {
     "ack": ("kpi_warehouse.governance.alerts", "ack_command", "Acknowledge an alert."),
     "alerts": ("kpi_warehouse.governance.alerts", "alerts_command", "List the open alerts."),
     "approve": ("kpi_warehouse.governance.change", "approve_command", "Record an approval of a proposed version."),
+    "baseline": ("kpi_warehouse.governance.baseline", "baseline_command", "Keep a measured value as a baseline."),
     "build": ("kpi_warehouse.build", "build", "Build the warehouse, check it and publish it."),
     "demo": ("kpi_warehouse.demo.command", "demo", "Write the demonstration data."),
     "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),

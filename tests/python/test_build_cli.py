@@ -5,6 +5,7 @@ The command is tried on a project of four models; the last test fails a check of
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -168,6 +169,22 @@ def test_a_killed_build_leaves_the_publication_whole_and_the_next_is_fine(toy: T
     assert toy.published.read_bytes() == before
     assert toy.build(TOY_VALUE="6").returncode == 0
     assert toy.numbers() == [(6.0, "2026-06-01 00:00:00")]
+
+
+def test_what_was_published_outlives_a_full_refresh_and_a_new_warehouse(toy: Toy) -> None:
+    """As readers see it: the command reproduces by its id what an earlier publication said."""
+
+    def published(*arguments: str) -> list[dict]:
+        return json.loads(run_kpi("published", *arguments, "--json", cwd=toy.root, **toy.environment).stdout)
+
+    earlier, stood = published()[-1]["publication_id"], toy.numbers()[0][0]
+    toy.warehouse.unlink()
+    toy.published.unlink()
+    assert toy.build("--full-refresh", TOY_VALUE=str(stood + 1)).returncode == 0
+    latest = published()[-1]["publication_id"]
+    assert latest != earlier
+    told = [published(publication, "ec_toy")[0]["value"] for publication in (earlier, latest)]
+    assert told == [stood, stood + 1]
 
 
 @pytest.mark.long

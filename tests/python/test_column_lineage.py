@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, build_scope
 
 from kpi_warehouse.cli import main
-from kpi_warehouse.governance.column_lineage import Column, ColumnLineage, read_project
+from kpi_warehouse.governance.column_lineage import Column, ColumnLineage, of_kpi, read_project
 from kpi_warehouse.governance.store import GovernanceError
 
 from .conftest import ROOT, Built
@@ -25,6 +27,52 @@ def node(name: str, columns: str, sql: str | None = None, *after: str) -> dict[s
     }  # fmt: skip
 
 
+def reached(scope: Scope | None) -> list[Scope]:
+    """The parts of a query that its last step reads, directly or not."""
+    assert scope is not None
+    found = [scope]
+    for part in found:
+        found += part.set_operation_scopes
+        found += [] if part.set_operation_scopes else [s for s in part.sources.values() if isinstance(s, Scope)]
+    return found
+
+
+#: A model of six KPIs, told apart in each of the ways that models use.
+KPI_MODEL = """
+    with slices as (
+        select * from "d"."s"."slices" where kpi_id in ('sales', 'orders', 'mean', 'daily', 'joined', 'listed')
+    ),
+    priced_slices as (select * from slices where kpi_id = 'joined' or kpi_id = 'nothing'),
+    listed as (
+        select kpi_id, 1 as part, 'first' as kind from slices where kpi_id = 'listed'
+        union
+        select kpi_id, 2, 'second' from slices where kpi_id = 'daily'
+    ),
+    counted as (
+        select 'sales' as kpi_id, sum(amount) as numerator, null as denominator from "d"."s"."base_shop__orders"
+        union all
+        select 'orders' as kpi_id, count(*) as numerator, null as denominator
+        from "d"."s"."base_shop__orders" where reason is null
+        union all
+        select slices.kpi_id,
+            case slices.kpi_id when 'mean' then sum(orders.amount) when 'daily' then sum(horizon.as_of) end,
+            case when slices.kpi_id = 'daily' then max(rates.rate) else sum(1) end
+        from "d"."s"."base_shop__orders" as orders
+        cross join "d"."s"."rates" as rates
+        cross join "d"."s"."int_shop__as_of" as horizon
+        inner join slices on slices.kpi_id in ('mean', 'daily')
+        group by slices.kpi_id
+        union all
+        select priced_slices.kpi_id, rates.rate, rates.rate
+        from "d"."s"."rates" as rates cross join priced_slices
+        union all
+        select listed.kpi_id, listed.part, length(listed.kind) from listed where listed.kpi_id = 'listed'
+    )
+    select counted.kpi_id, counted.numerator, counted.denominator, counted.numerator / counted.denominator as value
+    from counted inner join slices on counted.kpi_id = slices.kpi_id
+"""
+
+
 @pytest.fixture
 def book() -> ColumnLineage:
     """A raw table, its judged rows, a lookup, and a model that uses most of what models use."""
@@ -36,6 +84,11 @@ def book() -> ColumnLineage:
         node("base_shop__orders", "order_id amount reason", "select a as order_id, b as amount, 'x' as reason "
              "from read_parquet('orders/*')", "source.p.shop.orders"),
         node("rates", "currency rate"),
+        node("slices", "kpi_id version"),
+        node("int_shop__as_of", "as_of", 'select max(amount) as as_of from "d"."s"."base_shop__orders"',
+             "model.p.base_shop__orders"),
+        node("kpi_shop", "kpi_id numerator denominator value", KPI_MODEL, "model.p.base_shop__orders", "seed.p.rates",
+             "seed.p.slices", "model.p.int_shop__as_of"),
         node(
             "fct_sales",
             "order_id net rank_no kind fixed",
@@ -61,7 +114,10 @@ def book() -> ColumnLineage:
     child_map = {
         raw["unique_id"]: ["model.p.base_shop__orders"],
         "model.p.base_shop__orders": ["model.p.fct_sales", "test.p.something"],
-        "seed.p.rates": ["model.p.fct_sales"],
+        "seed.p.rates": ["model.p.fct_sales", "model.p.kpi_shop"],
+        "seed.p.slices": ["model.p.kpi_shop"],
+        "model.p.int_shop__as_of": ["model.p.kpi_shop"],
+        "model.p.kpi_shop": [],
         "model.p.fct_sales": [],
     }
     manifest = {
@@ -106,6 +162,50 @@ def test_what_is_not_there_is_said(book: ColumnLineage) -> None:
         book.column("fct_sales.rank")
     with pytest.raises(GovernanceError, match="model.column"):
         book.column("fct_sales")
+
+
+@pytest.mark.parametrize(
+    ("kpi_id", "numerator", "denominator"),
+    [
+        ("sales", ["shop.orders.amount"], []),
+        ("orders", ["shop.orders.*"], []),  # rows are counted
+        ("mean", ["shop.orders.amount"], ["shop.orders.*"]),  # the arms of the other KPIs read the rate and the horizon
+        ("daily", [], []),  # a lineage does not go through the horizon; a seed is no raw table
+        ("joined", [], []),
+        ("listed", [], []),
+    ],
+)
+def test_the_raw_columns_behind_one_kpi_of_a_model(
+    book: ColumnLineage, kpi_id: str, numerator: list[str], denominator: list[str]
+) -> None:
+    found = [[str(c) for c in book.behind_kpi("kpi_shop", kpi_id, part)] for part in ("numerator", "denominator")]
+    assert found == [numerator, denominator]
+    both = {str(c) for c in book.behind_kpi("kpi_shop", kpi_id, "value")}
+    assert both == {*numerator, *denominator}
+
+
+def test_a_kpi_reads_only_its_own_part_of_a_model(book: ColumnLineage) -> None:
+    query = book._parse("kpi_shop").query
+    for kpi_id, tables in {
+        "sales": {"base_shop__orders", "slices"},
+        "joined": {"rates", "slices"},
+        "mean": {"base_shop__orders", "rates", "int_shop__as_of", "slices"},
+        "listed": {"slices"},
+    }.items():
+        left = of_kpi(query, kpi_id)
+        # only what the last step still reaches counts
+        assert {t.name for s in reached(build_scope(left)) for t in s.expression.find_all(exp.Table) if t.db} == tables
+    assert of_kpi(query, "sales") != query and len(list(query.find_all(exp.Union))) == 5  # the query itself is kept
+
+
+def test_counted_rows_are_followed_through_their_steps(book: ColumnLineage) -> None:
+    book.manifest["nodes"]["model.p.fct_sales"]["compiled_code"] = (
+        'with lines as (select order_id from "d"."s"."base_shop__orders" union all select currency from "d"."s"."rates") '
+        "select order_id, count(*) as net, 0 as rank_no, 'x' as kind, 1 as fixed from lines group by order_id"
+    )
+    assert [str(c) for c in book.parents(Column("fct_sales", "net"))] == ["base_shop__orders.*", "rates.*"]
+    assert [str(c) for _, c in book.walk(Column("fct_sales", "net"))][-1] == "shop.orders.*"
+    assert book.parents(Column("fct_sales", "fixed")) == []
 
 
 def test_compiled_files_serve_where_the_manifest_holds_no_sql(book: ColumnLineage, tmp_path: Path) -> None:

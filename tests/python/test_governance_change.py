@@ -22,6 +22,7 @@ from kpi_warehouse.governance.change import (
     effect,
     months_between,
     propose,
+    record_effect,
     release,
     retire,
 )
@@ -103,7 +104,7 @@ def compared(tmp_path: Path) -> Path:
             select '{ATT}' as kpi_id, 'month' as period_grain, period_start,
                 period_start + interval 1 month as period_end, 'all' as dimension, 'all' as dimension_value,
                 1 as version_a, 2 as version_b, 100.0::double as value_a,
-                case when period_start < timestamp '2025-09-01' then 1000.0::double when month(period_start) % 2 = 0 then 10.0::double
+                case when period_start < timestamp '2025-09-01' or period_start >= timestamp '2026-09-01' then 1000.0::double when month(period_start) % 2 = 0 then 10.0::double
                     else -30.0 end as difference,
                 case when period_start < timestamp '2025-09-01' then 10.0::double when month(period_start) % 2 = 0 then 0.1::double
                     else -0.3 end as relative_difference,
@@ -366,6 +367,25 @@ def test_a_late_release_says_that_it_restates(root: Path, compared: Path) -> Non
     assert any("restated" in note for note in outcome.notes)
 
 
+def test_a_release_out_of_turn_is_refused(root: Path, compared: Path) -> None:
+    book = in_parallel(root)
+    with pytest.raises(GovernanceError, match="is active already"):
+        release(book, ATT, 1, on=D("2026-08-01"))
+    with open_store(compared) as store, pytest.raises(GovernanceError, match="supersedes none"):
+        record_effect(book, store, ATT, 1)
+    with pytest.raises(GovernanceError, match="version 2 of cr_att_avg_minutes is under way"):
+        retire(book, ATT, 1, on=D("2026-08-01"), effective_to=D("2026-12-01"))
+    old = book.version(ATT, 1)
+    book.file("metric_definitions_credit").update(old, effective_to="2026-07-15")  # by hand
+    with open_store(compared) as store, pytest.raises(GovernanceError, match="ends on 2026-07-15 already"):
+        release(book, ATT, 2, on=D("2026-08-01"), store=store)
+    sheet = book.file("metric_changelog")
+    (line,) = [row for row in sheet.rows if row["kpi_id"] == ATT]
+    sheet.update(line, kpi_id="cr_other")
+    with open_store(compared) as store, pytest.raises(GovernanceError, match="metric_changelog.csv has no row"):
+        record_effect(book, store, ATT, 2)
+
+
 def test_a_version_is_retired_when_its_time_is_over(root: Path, compared: Path) -> None:
     book = in_parallel(root)
     with pytest.raises(GovernanceError, match="revert its proposal"):
@@ -389,6 +409,24 @@ def test_a_kpi_can_end_without_a_successor(root: Path) -> None:
     assert (row(root, ATT, 1)["status"], row(root, ATT, 1)["effective_to"]) == ("active", "2026-09-01")
     with pytest.raises(GovernanceError, match="was retired"):
         drafted(root)
+
+
+def test_an_end_is_after_the_beginning_and_set_once(root: Path) -> None:
+    book = Dictionary(root)
+    began = book.version("ec_cvr", 2)["effective_from"]
+    with pytest.raises(GovernanceError, match=f"in force from {began} only"):
+        retire(book, "ec_cvr", 2, on=D("2026-06-10"), effective_to=D(began))
+    retire(book, ATT, 1, on=D("2026-06-10"), effective_to=D("2026-09-01"))
+    with pytest.raises(GovernanceError, match="ends on 2026-09-01 already"):
+        retire(book, ATT, 1, on=D("2026-06-10"), effective_to=D("2026-10-01"))
+
+
+def test_a_setting_without_a_value_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    done = CliRunner().invoke(
+        main, ["propose", ATT, "--param", "trim_percentile", "--reason", "r", "--effective-from", "2026-08-01"]
+    )
+    assert done.exit_code == 1 and "write name=value" in done.output
 
 
 def test_a_new_kpi_becomes_official_without_a_parallel_run(root: Path) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from kpi_warehouse.cli import main
-from kpi_warehouse.governance.explain import explain, find_value, versions_of
+from kpi_warehouse.governance.column_lineage import read_project
+from kpi_warehouse.governance.explain import PARTS, explain, find_value, versions_of
 from kpi_warehouse.governance.store import (
     GovernanceError,
     open_store,
@@ -77,6 +81,71 @@ def test_every_kpi_of_the_dictionary_is_explained(demo: Built) -> None:
             assert (answer["value"] is not None) == (kpi_id in with_rows), kpi_id
             if answer["value"] and answer["value"]["is_final"] and answer["target"]:
                 assert answer["target"]["status"] != "not_final"
+
+
+def test_every_kpi_rests_on_raw_columns_of_its_tables(demo: Built) -> None:
+    """What the SQL reads against what the dictionary says by hand: the two share no code."""
+    target = Path(demo.environment["DBT_TARGET_PATH"])
+    book = read_project(target)
+    models = {
+        kpi_id: name
+        for name, node in book.nodes.items()
+        if "/kpis/" in node["original_file_path"]
+        for kpi_id in re.findall(r"'((?:ec|mf|cr)_\w+)'", node["raw_code"])
+    }
+    rows = demo.rows(
+        """select kpi_id, kpi_kind, string_agg(data_sources, '|') from marts.metric_dictionary
+        where status <> 'draft' group by all""",
+        published=True,
+    )
+    assert len(rows) == len(models) == 97
+    for kpi_id, kind, sources in rows:
+        for part in PARTS.get(kind, ("value",)):
+            columns = book.behind_kpi(models[kpi_id], kpi_id, part)
+            assert columns, f"{kpi_id} {part}"
+            # more tables may be read: SQL that is shared, a better source where it was landed
+            assert {column.relation for column in columns} & set(sources.split("|")), f"{kpi_id} {part}"
+
+
+@pytest.mark.parametrize(
+    ("kpi_id", "part", "columns"),
+    [
+        ("ec_refund_rate", "denominator", {"ecommerce.orders.*"}),
+        ("cr_ptp_kept_rate", "numerator", {"credit.promises_to_pay.amount", "credit.repayments.amount"}),
+        ("mf_mttr_minutes", "numerator", {"manufacturing.maintenance_orders.repaired_at",
+                                          "manufacturing.maintenance_orders.reported_at"}),
+        ("mf_scrap_rate", "numerator", {"manufacturing.scrap_reports.quantity"}),
+        ("cr_policy_rollout_24h_rate", "denominator", {"credit.policy_changes.*"}),
+    ],
+)  # fmt: skip
+def test_raw_columns_are_those_of_the_definition(
+    demo: Built, monkeypatch: pytest.MonkeyPatch, kpi_id: str, part: str, columns: set[str]
+) -> None:
+    monkeypatch.setenv("DBT_TARGET_PATH", demo.environment["DBT_TARGET_PATH"])
+    with open_store(demo.published) as store:
+        answer = explain(store, kpi_id, root=ROOT, with_columns=True)
+        short = explain(store, kpi_id, root=ROOT)
+    assert set(answer["lineage"]["columns"][part]) == columns
+    assert short["lineage"]["columns"] == {} and short["lineage"]["models"] == answer["lineage"]["models"]
+    assert not [name for name in answer["lineage"]["models"] if name.startswith("base_") and "happenings" in name]
+
+
+def test_without_a_compiled_project_the_columns_are_left_out(
+    demo: Built, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(demo.published))
+    for prepared in (
+        lambda: None,
+        lambda: shutil.copy(Path(demo.environment["DBT_TARGET_PATH"], "manifest.json"), tmp_path),
+    ):
+        prepared()  # no manifest at all; then one without the compiled files
+        monkeypatch.setenv("DBT_TARGET_PATH", str(tmp_path))
+        done = CliRunner().invoke(main, ["explain", "ec_aov", "--json"])
+        assert done.exit_code == 0, done.output
+        line = json.loads(done.output)["lineage"]
+        assert line["raw_tables"] and bool(line["models"]) == (tmp_path / "manifest.json").exists()
+        if not line["models"]:
+            assert line["columns"] == {}
 
 
 def test_the_parts_make_the_value_and_the_drivers_the_change(demo: Built) -> None:
@@ -148,10 +217,12 @@ def test_a_question_without_an_answer_says_what_exists(
 
 def test_the_command_prints_and_writes_json(demo: Built, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KPI_PUBLISHED", str(demo.published))
+    monkeypatch.setenv("DBT_TARGET_PATH", demo.environment["DBT_TARGET_PATH"])
     text = CliRunner().invoke(main, ["explain", "mf_oee", "--slice", "line=L1"])
     assert text.exit_code == 0, text.output
     for word in ("numerator", "version", "formula", "manufacturing.machine_states", "production@example.com"):
         assert word in text.output
+    assert "numerator from" in text.output and "started_at" in text.output
     done = CliRunner().invoke(main, ["explain", "mf_oee", "--slice", "line=L1", "--json"])
     answer = json.loads(done.output)
     assert answer["slice"] == "line=L1" and answer["value"]["value"] is not None

@@ -107,8 +107,20 @@ def test_the_first_acknowledgement_stands(target: Path) -> None:
         acknowledge(ledger, "alert-4", "Li Na", now=NOON)
         again = acknowledge(ledger, "alert-4", "Li Na", "found it", now=NOON + dt.timedelta(days=3))
         assert again["acknowledged_at_run"] == NOON and again["note"] == "found it"
+        assert acknowledge(ledger, "alert-4", "Li Na")["note"] == "found it"  # saying nothing takes nothing back
         with pytest.raises(GovernanceError, match="Li Na"):
             acknowledge(ledger, "alert-4", "Wang Wei")
+
+
+def test_an_alert_of_a_publication_that_never_came_through_is_none(target: Path) -> None:
+    publish(target, APRIL, MAY)
+    with open_ledger_file(write=True) as ledger:
+        ledger.db.execute("insert into publications (publication_id, state) values ('torn', 'prepared')")
+        ledger.db.execute("update alerts set first_publication_id = 'torn' where alert_id = 'alert-5'")
+        assert [row["alert_id"] for row in find_alerts(ledger)] == ["alert-4"]
+        with pytest.raises(GovernanceError, match="no alert"):
+            acknowledge(ledger, "alert-5", "Li Na")
+        assert notify(ledger, [Post()]).sent == 1
 
 
 def test_unknown_ambiguous_and_resolved_alerts_are_refused(target: Path) -> None:
@@ -158,6 +170,37 @@ def test_refused_messages_are_tried_again_with_growing_pauses(target: Path) -> N
     with open_ledger_file(write=True) as ledger:
         assert notify(ledger, [post], attempts=3, pause=1.0, sleep=pauses.append).sent == 1
     assert pauses == [1.0, 2.0] and len(post.titles) == 1
+
+
+def test_a_sender_that_fails_is_tried_again(target: Path) -> None:
+    publish(target, APRIL)
+    post = Post()
+    failures = [ConnectionError("no route to host"), TimeoutError("too slow")]
+
+    def send(title: str, body: str, severity: str) -> bool:
+        if failures:
+            raise failures.pop()
+        return post(title, body, severity)
+
+    with open_ledger_file(write=True) as ledger:
+        told = notify(ledger, [send], attempts=3, sleep=lambda _: None)
+        assert (told.sent, told.failed) == (1, []) and len(post.titles) == 1
+        failures += [OSError("down")] * 9
+        assert notify(ledger, [send], attempts=3, sleep=lambda _: None).sent == 0 and len(failures) == 9
+
+
+def test_a_run_that_dies_while_it_sends_repeats_nothing(target: Path) -> None:
+    """Whether the message left is not known: an alert is told at most once."""
+    publish(target, APRIL)
+
+    def dies(*_: str) -> bool:
+        raise KeyboardInterrupt
+
+    with open_ledger_file(write=True) as ledger, pytest.raises(KeyboardInterrupt):
+        notify(ledger, [dies])
+    post = Post()
+    with open_ledger_file(write=True) as ledger:
+        assert notify(ledger, [post]).sent == 0 and post.titles == []
 
 
 def test_an_alert_that_reached_nobody_waits_for_the_next_run(target: Path) -> None:

@@ -18,12 +18,20 @@ from kpi_warehouse.governance.seeds import Dictionary
 from .conftest import ROOT, Built, run_kpi
 from .support.metrics import Engine
 
-#: What the core specification knows, and demands, of each kind of node.
+#: What the core specification (draft 0.2.0, one semantic model a document) knows, and demands, of each kind of node.
 ALLOWED = {
-    "document": ({"version", "semantic_model"}, {"version", "semantic_model"}),
-    "semantic_model": (
-        {"name", "description", "ai_context", "datasets", "relationships", "metrics", "custom_extensions"},
-        {"name", "datasets"},
+    "document": (
+        {
+            "version",
+            "name",
+            "description",
+            "ai_context",
+            "datasets",
+            "relationships",
+            "metrics",
+            "custom_extensions",
+        },
+        {"version", "name", "datasets"},
     ),
     "dataset": (
         {
@@ -34,7 +42,6 @@ ALLOWED = {
             "description",
             "ai_context",
             "fields",
-            "metrics",
             "custom_extensions",
         },
         {"name", "source"},
@@ -52,6 +59,9 @@ ALLOWED = {
         {"name", "from", "to", "from_columns", "to_columns"},
     ),
 }
+#: What is a text where it is there, and what is a list of texts.
+TEXTS = {"version", "name", "source", "description", "label", "from", "to"}
+LISTS = {"primary_key", "from_columns", "to_columns"}
 REFERENCE = re.compile(r"\b([a-z_]+)\.([a-z_0-9]+)\b")
 
 
@@ -61,10 +71,26 @@ def misshapen(kind: str, node: dict[str, Any]) -> list[str]:
     name = node.get("name", kind)
     found = [f"{name}: unknown {key}" for key in set(node) - allowed]
     found += [f"{name}: lacks {key}" for key in required - set(node)]
+    found += [
+        f"{name}: {key} is no text" for key in TEXTS & set(node) if not (isinstance(node[key], str) and node[key])
+    ]
+    for key in LISTS & set(node):
+        if not isinstance(node[key], list) or not node[key] or not all(isinstance(part, str) for part in node[key]):
+            found.append(f"{name}: {key} is no list of texts")
     if "expression" in node:
         dialects = node["expression"].get("dialects") or []
-        if not dialects or any(set(part) != {"dialect", "expression"} for part in dialects):
+        if set(node["expression"]) != {"dialects"} or not dialects:
             found.append(f"{name}: expression")
+        for part in dialects:
+            if set(part) != {"dialect", "expression"} or part["dialect"] != "ANSI_SQL" or not part["expression"]:
+                found.append(f"{name}: dialect")
+    if not isinstance(node.get("dimension", {}).get("is_time", False), bool) or set(node.get("dimension", {})) - {
+        "is_time"
+    }:
+        found.append(f"{name}: dimension")
+    context = node.get("ai_context", {})
+    if not isinstance(context.get("instructions", ""), str) or not isinstance(context.get("synonyms", []), list):
+        found.append(f"{name}: ai_context")
     for part in node.get("custom_extensions", []):
         if set(part) != {"vendor_name", "data"} or not isinstance(json.loads(part["data"]), dict):
             found.append(f"{name}: extension")
@@ -83,12 +109,12 @@ def document(manifest: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def model(document: dict[str, Any]) -> dict[str, Any]:
-    assert len(document["semantic_model"]) == 1
-    return document["semantic_model"][0]
+    return document
 
 
-def test_the_structure_is_the_documented_one(document: dict[str, Any], model: dict[str, Any]) -> None:
-    found = misshapen("document", document) + misshapen("semantic_model", model)
+def test_the_structure_is_the_documented_one(model: dict[str, Any]) -> None:
+    found = misshapen("document", model)
+    assert model["version"] == "0.2.0.dev0"
     for kind in ("dataset", "metric", "relationship"):
         for node in model[f"{kind}s"]:
             found += misshapen(kind, node)
@@ -105,6 +131,10 @@ def test_the_structure_is_the_documented_one(document: dict[str, Any], model: di
         ("metric", {"name": "x", "expression": {"dialects": [{"expression": "1"}]}}),
         ("field", {"name": "x"}),
         ("dataset", {"name": "x", "source": "y", "table": "z"}),
+        ("dataset", {"name": "x", "source": "y", "primary_key": "id"}),
+        ("dataset", {"name": "x", "source": ""}),
+        ("field", {"name": "x", "expression": {"dialects": [{"dialect": "DUCKDB", "expression": "1"}]}}),
+        ("document", {"version": "0.2.0.dev0", "semantic_model": [{"name": "x", "datasets": []}]}),
     ],
 )
 def test_a_misshapen_node_is_found_out(kind: str, node: dict[str, Any]) -> None:
@@ -172,4 +202,4 @@ def test_the_command_writes_yaml_and_json(demo: Built, tmp_path: Path) -> None:
     for name, read in (("semantic.yml", yaml.safe_load), ("semantic.json", json.loads)):
         out = tmp_path / name
         assert "datasets" in run_kpi("osi", "--out", str(out), **demo.environment).stdout
-        assert read(out.read_text(encoding="utf-8"))["semantic_model"][0]["metrics"]
+        assert read(out.read_text(encoding="utf-8"))["metrics"]

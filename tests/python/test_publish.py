@@ -224,7 +224,8 @@ def test_alerts_open_once_resolve_and_reopen(tmp_path: Path, target: Path) -> No
     assert states(5, red) == [("alert-4", "open", 5, None)]
     assert states(6, red) == [("alert-4", "open", 5, None)]
     assert states(7, green) == [("alert-4", "resolved", 5, 7)]
-    assert states(8, red) == [("alert-4", "open", 5, None)]
+    assert states(8, green) == [("alert-4", "resolved", 5, 7)]
+    assert states(9, red) == [("alert-4", "open", 5, None)]
 
 
 CRASHING = """
@@ -274,3 +275,64 @@ def test_the_order_of_a_sum_is_no_restatement(tmp_path: Path, target: Path) -> N
     rows = [("a", 1, 4, 0.6 + 1e-9, True, "green")]
     third = publishing.publish(make_warehouse(tmp_path / "w.duckdb", rows), target, now=NOON + dt.timedelta(2))
     assert (third.new_or_changed, third.restated) == (1, 1)
+
+
+def test_what_a_killed_publication_said_was_never_published(tmp_path: Path, target: Path) -> None:
+    """The next run says what the one before did: no number and no alert of the dead run stays in the ledger."""
+    stood = [("a", 1, 4, 0.5, True, "green")]
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", stood), target, now=NOON)
+    dead = make_warehouse(tmp_path / "dead.duckdb", [("a", 1, 4, 0.6, True, "red")])
+    subprocess.run([sys.executable, "-c", CRASHING, "before_swap", str(dead), str(target)], env=os.environ, check=False)
+    with duckdb.connect(str(target.parent / "ledger.duckdb"), read_only=True) as db:
+        assert db.execute("select count(*) from entries").fetchall() == [(2,)]  # it had been written
+        assert db.execute("select count(*) from alerts").fetchall() == [(1,)]
+    again = publishing.publish(make_warehouse(tmp_path / "w.duckdb", stood), target, now=NOON + dt.timedelta(days=2))
+    assert (again.new_or_changed, again.restated) == (0, 0)
+    assert rows_of(target, "select value from marts.kpi_publications") == [(0.5,)]
+    assert rows_of(target, "select alert_id from marts.kpi_alerts") == []
+
+
+def test_the_same_number_by_another_definition_is_published_anew(tmp_path: Path, target: Path) -> None:
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")]), target, now=NOON)
+    second = make_warehouse(tmp_path / "w.duckdb", [("a", 2, 4, 0.5, True, "green")])
+    assert publishing.publish(second, target, now=NOON + dt.timedelta(1)).new_or_changed == 1
+    assert rows_of(target, "select version from marts.kpi_publications order by published_at_run") == [(1,), (2,)]
+    assert rows_of(target, "select cause, difference from marts.kpi_restatements") == [("definition", 0.0)]
+
+
+@pytest.mark.parametrize("column", ["numerator", "denominator"])
+def test_a_number_made_of_other_sums_is_published_anew(tmp_path: Path, target: Path, column: str) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")])
+    publishing.publish(warehouse, target, now=NOON)
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute(f"update marts.kpi_values set {column} = {column} * 2")
+    again = publishing.publish(warehouse, target, now=NOON + dt.timedelta(1))
+    assert (again.new_or_changed, again.restated) == (1, 0)  # it stands on other sums and reads the same
+
+
+def test_only_official_numbers_that_stay_enter_the_ledger(tmp_path: Path, target: Path) -> None:
+    warehouse = make_warehouse(tmp_path / "w.duckdb", [("ec_cvr", 2, 4, 0.5, True, "green")])
+    with duckdb.connect(str(warehouse)) as db:
+        db.execute("insert into marts.kpi_values select * replace (1 as version, 0.4 as value) from marts.kpi_values")
+        for grain in ("quarter_hour", "hour"):  # dropped after 48 hours
+            for table in ("kpi_values", "kpi_scorecard"):
+                db.execute(
+                    f"insert into marts.{table} select * replace ('{grain}' as period_grain) from marts.{table} "
+                    "where version = 2 and period_grain = 'month'"
+                )
+        for table in ("kpi_values", "kpi_scorecard"):  # the hours of the other domains stay
+            db.execute(
+                f"insert into marts.{table} select * replace ('hour' as period_grain, 'cr_x' as kpi_id, "
+                f"'credit' as domain) from marts.{table} where version = 2 and period_grain = 'month'"
+            )
+    publishing.publish(warehouse, target, now=NOON)
+    published = rows_of(target, "select kpi_id, version, period_grain from marts.kpi_publications order by all")
+    assert published == [("cr_x", 2, "hour"), ("ec_cvr", 2, "month")]
+
+
+def test_the_ledger_keeps_its_order_when_a_clock_goes_back(tmp_path: Path, target: Path) -> None:
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")]), target, now=NOON)
+    earlier = NOON - dt.timedelta(days=1)
+    publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.6, True, "green")]), target, now=earlier)
+    assert rows_of(target, "select value from marts.kpi_publications order by published_at_run") == [(0.5,), (0.6,)]
+    assert rows_of(target, "select first_value, current_value from marts.kpi_restatements") == [(0.5, 0.6)]

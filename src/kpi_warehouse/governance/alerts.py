@@ -237,8 +237,11 @@ def _try(
     for attempt in range(attempts):
         if attempt:
             sleep(pause * 2 ** (attempt - 1))
-        if send(title, body, severity):
-            return True
+        try:
+            if send(title, body, severity):
+                return True
+        except Exception as error:  # whatever a sender's library raises: the address was not reached
+            click.echo(f"{title}: {type(error).__name__}", err=True)  # its text may hold an address
     return False
 
 

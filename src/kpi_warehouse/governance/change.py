@@ -508,7 +508,8 @@ def _pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-def _finish(book: Dictionary, outcome: Outcome) -> None:
+def finish(book: Dictionary, outcome: Outcome) -> None:
+    """Saves what a command changed and says what it did."""
     outcome.files = book.save()
     click.echo(outcome.summary)
     for note in outcome.notes:
@@ -564,7 +565,7 @@ def propose_command(
         change_zh=change_zh,
         on=_day(on),
     )
-    _finish(book, outcome)
+    finish(book, outcome)
 
 
 @click.command("approve")
@@ -576,7 +577,7 @@ def propose_command(
 def approve_command(kpi_id: str, version: int, role: str, by: str, on: dt.datetime | None) -> None:
     """Record an approval of a draft."""
     book = Dictionary(project_root())
-    _finish(book, approve(book, kpi_id, version, role=role, by=by, on=_day(on)))
+    finish(book, approve(book, kpi_id, version, role=role, by=by, on=_day(on)))
 
 
 @click.command("release")
@@ -594,7 +595,7 @@ def release_command(kpi_id: str, version: int, on: dt.datetime | None) -> None:
             outcome = release(book, kpi_id, version, on=_day(on), store=store)
     else:
         outcome = release(book, kpi_id, version, on=_day(on))
-    _finish(book, outcome)
+    finish(book, outcome)
 
 
 @click.command("effect")
@@ -607,7 +608,7 @@ def effect_command(kpi_id: str, version: int) -> None:
         found = record_effect(book, store, kpi_id, version)
     relative = "–" if found.mean_relative is None else f"{found.mean_relative:.2%}"
     text = f"over {found.periods} final periods: {found.mean_abs:.6g} on average, relative {relative}"
-    _finish(book, Outcome(f"{kpi_id} version {version} {text}"))
+    finish(book, Outcome(f"{kpi_id} version {version} {text}"))
 
 
 @click.command("retire")
@@ -619,4 +620,4 @@ def retire_command(kpi_id: str, version: int, effective_to: dt.datetime | None, 
     """Retire a version that a later one has replaced, or end a KPI."""
     book = Dictionary(project_root())
     ends = effective_to.date() if effective_to else None
-    _finish(book, retire(book, kpi_id, version, on=_day(on), effective_to=ends))
+    finish(book, retire(book, kpi_id, version, on=_day(on), effective_to=ends))

@@ -2,14 +2,15 @@
 
 Read from the compiled SQL of dbt's manifest with sqlglot; what columns a relation has is taken from its documentation,
 so that no warehouse is needed. A column is made of every column that its expression reads, through all steps of its
-model; joins and filters are not followed.
+model; joins and filters are not followed. Where rows are counted (`count(*)`), it is made of the rows of what is read,
+written `relation.*`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +21,20 @@ from sqlglot import exp, parse_one
 from sqlglot.lineage import lineage as sql_lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import Scope, build_scope
+from sqlglot.optimizer.simplify import simplify
+from sqlglot.schema import Schema, ensure_schema
 
-from kpi_warehouse.governance.store import GovernanceError, suggest
+from kpi_warehouse.governance.store import DOMAIN_WIDE, GovernanceError, suggest
 from kpi_warehouse.project import project_root
 
 Node = dict[str, Any]
+#: The column that stands for the rows of a relation.
+ROWS = "*"
 
 
 @dataclass(frozen=True, order=True)
 class Column:
-    """A column of a model, seed or raw table."""
+    """A column of a model, seed or raw table; `*` for its rows."""
 
     relation: str
     name: str
@@ -51,6 +56,73 @@ class _Parsed:
     scope: Scope | None
 
 
+def of_kpi(query: exp.Query, kpi_id: str) -> exp.Query:
+    """The part of a query that makes the rows of one KPI: what it does for other KPIs is left out.
+
+    Left out is what a literal compared with a column `kpi_id` decides: arms of a case, and branches of a union that
+    bear another id or read from nothing. A query that tells its KPIs apart in another way stays whole.
+
+    Args:
+        query: SQL with every column qualified.
+        kpi_id: The KPI.
+    """
+    query = query.copy()
+    for union in query.find_all(exp.SetOperation):  # later branches take the names of the first
+        for name, part in zip(union.named_selects, getattr(union.expression, "selects", []), strict=False):
+            if part.alias_or_name != name:
+                part.replace(exp.alias_(part.unalias().copy(), name))
+    bears_another = {
+        id(select)
+        for select in query.find_all(exp.Select)
+        for part in select.selects
+        if part.alias_or_name == "kpi_id" and part.unalias().is_string and part.unalias().this != kpi_id
+    }
+    for column in [c for c in query.find_all(exp.Column) if c.name.lower() == "kpi_id"]:
+        column.replace(exp.Literal.string(kpi_id))
+    for listed in list(query.find_all(exp.In)):
+        known = [part.this for part in listed.expressions if part.is_string]
+        if listed.this.is_string and len(known) == len(listed.expressions) > 0:
+            listed.replace(exp.Boolean(this=listed.this.this in known))
+    joined = [join.args["on"] for join in query.find_all(exp.Join) if join.args.get("on")]
+    for decided in [*query.find_all(exp.Case, exp.Where), *joined]:
+        if any(part.is_string or isinstance(part, exp.Boolean) for part in decided.find_all(exp.Literal, exp.Boolean)):
+            decided.replace(simplify(decided.copy()))
+    scopes = list(scope.traverse()) if (scope := build_scope(query)) else []
+    empty: dict[int, bool] = {}
+    for scope in scopes:  # the innermost come first
+        empty[id(scope.expression)] = id(scope.expression) in bears_another or _reads_nothing(scope, empty)
+    for scope in scopes:
+        if scope.set_operation_scopes:
+            both = scope.expression
+            for branch, other in ((both.this, both.expression), (both.expression, both.this)):
+                if empty.get(id(branch)) and not empty.get(id(other)):
+                    query = other if both is query else query
+                    both.replace(other)
+                    break
+    return query
+
+
+def _reads_nothing(scope: Scope, empty: Mapping[int, bool]) -> bool:
+    """Whether a part of a query has no rows, as far as its literals tell."""
+    if scope.set_operation_scopes:
+        return all(empty.get(id(branch.expression), False) for branch in scope.set_operation_scopes)
+    select = scope.expression
+    joins = select.args.get("joins") or []
+    conditions = [join.args.get("on") for join in joins if not join.side]
+    if where := select.args.get("where"):
+        conditions.append(where.this)
+    if any(isinstance(condition, exp.Boolean) and not condition.this for condition in conditions):
+        return True
+    read = select.args.get("from_")
+    if read is None:
+        return False
+    outer = any(join.side in ("RIGHT", "FULL") for join in joins)
+    names = [read.this.alias_or_name, *(join.this.alias_or_name for join in joins if outer or not join.side)]
+    sources = [scope.sources.get(name) for name in names]
+    found = [isinstance(source, Scope) and empty.get(id(source.expression), False) for source in sources]
+    return all(found) if outer else any(found)
+
+
 @dataclass
 class ColumnLineage:
     """The columns of a project and what they are made of, worked out as they are asked for.
@@ -64,6 +136,9 @@ class ColumnLineage:
     compiled: Path | None = None
     _parsed: dict[str, _Parsed] = field(default_factory=dict)
     _parents: dict[Column, list[Column]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._of_kpi: dict[tuple[str, str], _Parsed] = {}
 
     @cached_property
     def dialect(self) -> str:
@@ -95,12 +170,12 @@ class ColumnLineage:
         }
 
     @cached_property
-    def _schema(self) -> dict[str, Any]:
+    def _schema(self) -> Schema:
         found: dict[str, Any] = {}
         for node in self.nodes.values():
             columns = {column.lower(): spec.get("data_type") or "text" for column, spec in node["columns"].items()}
             found.setdefault(node["database"] or "", {}).setdefault(node["schema"], {})[_table(node)] = columns
-        return found
+        return ensure_schema(found, dialect=self.dialect)  # once: it reads every column of the project
 
     def columns(self, relation: str) -> list[str]:
         """Documented columns of a relation.
@@ -148,7 +223,7 @@ class ColumnLineage:
         """A column of a judged raw table is that of the raw table: it is read by name from files."""
         tables = [self._names[parent] for parent in self._depends(column.relation) if parent in self._names]
         raw = [name for name in tables if self.nodes[name]["resource_type"] == "source"]
-        return [Column(name, column.name) for name in raw if column.name in self.columns(name)]
+        return [Column(name, column.name) for name in raw if column.name in (ROWS, *self.columns(name))]
 
     def _depends(self, relation: str) -> list[str]:
         return list((self.nodes[relation].get("depends_on") or {}).get("nodes", []))
@@ -160,12 +235,15 @@ class ColumnLineage:
             if self.nodes[column.relation]["resource_type"] == "model":
                 found.update(self._raw(column))
                 if not found:
-                    found.update(self._selected(column))
+                    found.update(self._selected(column, self._parse(column.relation)))
             self._parents[column] = sorted(found)
         return self._parents[column]
 
-    def _selected(self, column: Column) -> Iterator[Column]:
-        parsed = self._parse(column.relation)
+    def _selected(self, column: Column, parsed: _Parsed, *, ones: bool = False) -> Iterator[Column]:
+        """What a column of a query is made of; with `ones`, a constant other than 0 counts rows (it is added up)."""
+        if column.name == ROWS:
+            yield from (Column(relation, ROWS) for relation in self._read_by(parsed.scope))
+            return
         top = sql_lineage(
             column.name,
             parsed.query,
@@ -175,13 +253,58 @@ class ColumnLineage:
             trim_selects=False,
         )
         for part in top.walk():
+            if part.downstream:
+                continue
             source = part.source if isinstance(part.source, exp.Table) else part.expression
-            if part.downstream or not isinstance(source, exp.Table):
+            if not isinstance(source, exp.Table):
+                if _counts_rows(part.expression, ones=ones):
+                    yield from (Column(relation, ROWS) for relation in self._read_by(_scope_of(parsed, part.source)))
                 continue
             relation = self._relations.get((source.db.lower(), source.name.lower()))
             name = part.name.rpartition(".")[2].strip('"').lower()
             if relation and name in self.columns(relation):
                 yield Column(relation, name)
+
+    def _read_by(self, scope: Scope | None) -> Iterator[str]:
+        """The relations whose rows a query goes through: what stands after `from`, joins left aside."""
+        if scope is None:
+            return
+        if scope.set_operation_scopes:
+            for branch in scope.set_operation_scopes:
+                yield from self._read_by(branch)
+            return
+        read = scope.expression.args.get("from_")
+        source = scope.sources.get(read.this.alias_or_name) if read else None
+        if isinstance(source, Scope):
+            yield from self._read_by(source)
+        elif source is not None:
+            relation = self._relations.get((source.db.lower(), source.name.lower()))
+            if relation:
+                yield relation
+
+    def behind_kpi(self, model: str, kpi_id: str, column: str) -> list[Column]:
+        """The raw columns that a KPI's numerator, denominator or value is made of, sorted.
+
+        Args:
+            model: The KPI's model; what it counts for other KPIs is left out as far as it tells them apart.
+            kpi_id: The KPI.
+            column: `numerator`, `denominator` or `value`.
+        """
+        key = (model, kpi_id)
+        if key not in self._of_kpi:
+            query = of_kpi(self._parse(model).query, kpi_id)
+            self._of_kpi[key] = _Parsed(query, build_scope(query))
+        found, waiting = set(), set(self._selected(Column(model, column), self._of_kpi[key], ones=True))
+        seen = set(waiting)
+        while waiting:
+            current = waiting.pop()
+            if self.nodes[current.relation]["resource_type"] == "source":
+                found.add(current)
+            elif not current.relation.endswith(DOMAIN_WIDE):
+                following = set(self.parents(current)) - seen
+                seen |= following
+                waiting |= following
+        return sorted(found)
 
     def children(self, column: Column) -> list[Column]:
         """Columns of the models after it that are made of a column, sorted."""
@@ -211,6 +334,24 @@ class ColumnLineage:
             for relation in relations
             for name in self.columns(relation)
         }
+
+
+def _counts_rows(expression: exp.Expr, *, ones: bool) -> bool:
+    """Whether an expression that reads no column counts rows: `count(*)`, `sum(1)`, with `ones` a number but 0 too."""
+
+    def counted(part: exp.Expr) -> bool:
+        return isinstance(part, exp.Star) or (part.is_number and part.to_py() != 0)
+
+    return (ones and counted(expression.unalias())) or any(
+        counted(part.this) for part in expression.find_all(exp.Count, exp.Sum)
+    )
+
+
+def _scope_of(parsed: _Parsed, select: exp.Expr) -> Scope | None:
+    """The scope of a part of a query."""
+    if parsed.scope is None:
+        return None
+    return next((scope for scope in parsed.scope.traverse() if scope.expression is select), None)
 
 
 def read_project(target: Path) -> ColumnLineage:

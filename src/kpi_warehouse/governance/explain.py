@@ -6,6 +6,8 @@ import csv
 import datetime as dt
 import json
 import os
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from rich.table import Table
 
 from kpi_warehouse.governance.history import standing_at
 from kpi_warehouse.governance.store import (
+    DOMAIN_WIDE,
     GRAIN_ORDER,
     GovernanceError,
     Row,
@@ -168,21 +171,34 @@ def _contact(role: str, root: Path | None) -> Row:
     return {"role": role, **{column: known.get(column) for column in ("name_en", "name_zh", "contact")}}
 
 
-def lineage(kpi_id: str, data_sources: str, root: Path | None) -> Row:
+#: What a KPI publishes, by its kind: percentiles and statistics have no sums behind them.
+PARTS = {"ratio": ("numerator", "denominator"), "mean": ("numerator", "denominator"), "sum": ("numerator",),
+         "count": ("numerator",)}  # fmt: skip
+
+
+def lineage(dictionary: Row, root: Path | None, *, with_columns: bool = False) -> Row:
     """Raw tables of the dictionary, and the models between them and the KPI as far as a manifest shows them.
 
     Args:
-        kpi_id: The KPI.
-        data_sources: Its raw tables, `domain.table` separated by `|`.
+        dictionary: The KPI's row of the dictionary.
         root: The project folder, whose `target/manifest.json` (or DBT_TARGET_PATH) dbt writes.
+        with_columns: Also the raw columns behind numerator and denominator (a second of work).
+
+    Returns:
+        `raw_tables`, `model` (its file) and `models`, and `columns`: raw columns (`domain.table.column`, `*` for
+        counted rows) by the part of the value; empty where nothing was compiled.
     """
-    found: Row = {"raw_tables": [name for name in data_sources.split("|") if name], "model": None, "models": []}
+    kpi_id = dictionary["kpi_id"]
+    found: Row = {
+        "raw_tables": [name for name in dictionary["data_sources"].split("|") if name],
+        "model": None, "models": [], "columns": {},
+    }  # fmt: skip
     folder = Path(os.environ.get("DBT_TARGET_PATH", "target"))
     manifest_path = folder / "manifest.json" if folder.is_absolute() or not root else root / folder / "manifest.json"
     if not manifest_path.exists():
         return found
-    nodes: dict[str, Any] = json.loads(manifest_path.read_text(encoding="utf-8"))["nodes"]
-    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    manifest: dict[str, Any] = json.loads(manifest_path.read_text(encoding="utf-8"))
+    models = {key: node for key, node in manifest["nodes"].items() if node["resource_type"] == "model"}
     own = [
         key
         for key, node in models.items()
@@ -193,7 +209,9 @@ def lineage(kpi_id: str, data_sources: str, root: Path | None) -> Row:
     found["model"] = models[own[0]]["original_file_path"]
     reached, waiting = set(own), list(own)
     while waiting:
-        for parent in models[waiting.pop()]["depends_on"]["nodes"]:
+        if (current := waiting.pop()).endswith(DOMAIN_WIDE):
+            continue
+        for parent in models[current]["depends_on"]["nodes"]:
             if parent in models and parent not in reached and "dictionary" not in parent:
                 reached.add(parent)
                 waiting.append(parent)
@@ -204,7 +222,25 @@ def lineage(kpi_id: str, data_sources: str, root: Path | None) -> Row:
         return (layers.index(parts[1]) if parts[1] in layers else len(layers), models[key]["name"])
 
     found["models"] = [models[key]["name"] for key in sorted(reached, key=place)]
+    if with_columns:
+        parts = PARTS.get(dictionary["kpi_kind"], ("value",))
+        found["columns"] = _columns(manifest, manifest_path.parent, models[own[0]]["name"], kpi_id, parts)
     return found
+
+
+def _columns(manifest: Row, target: Path, model: str, kpi_id: str, parts: Sequence[str]) -> dict[str, list[str]]:
+    """Raw columns behind the parts of a value; none where sqlglot is absent or the SQL not compiled or beyond it."""
+    try:
+        from sqlglot.errors import SqlglotError
+
+        from kpi_warehouse.governance.column_lineage import ColumnLineage
+    except ImportError:
+        return {}
+    book = ColumnLineage(manifest, target / "compiled")
+    try:
+        return {part: [str(column) for column in book.behind_kpi(model, kpi_id, part)] for part in parts}
+    except (GovernanceError, SqlglotError, ValueError):
+        return {}
 
 
 def data_quality(store: Store, dictionary: Row, start: dt.datetime | None) -> Row:
@@ -243,6 +279,7 @@ def explain(
     publication: str | None = None,
     grain: str | None = None,
     root: Path | None = None,
+    with_columns: bool = False,
 ) -> Row:
     """Everything known about one number.
 
@@ -255,6 +292,7 @@ def explain(
         publication: An id (or its beginning): the number as it stood after that publication.
         grain: The grain, where a period can mean several (`month` or `cohort_month`).
         root: The project folder, for owners and the lineage; None leaves them out.
+        with_columns: Also the raw columns behind numerator and denominator.
 
     Returns:
         A dictionary of plain values with the keys `kpi`, `definition`, `period`, `slice`, `value`, `target`,
@@ -298,7 +336,7 @@ def explain(
         "owner": _contact(dictionary["owner_role"], root),
         "data_owner": _contact(dictionary["data_owner_role"], root),
         "edge_cases": dictionary["edge_cases"],
-        "lineage": lineage(kpi_id, dictionary["data_sources"], root),
+        "lineage": lineage(dictionary, root, with_columns=with_columns),
         "data_quality": data_quality(store, dictionary, value["period_start"] if value else None),
         "source": str(store.path),
         "value": None, "target": None, "previous": None, "drivers": [], "alerts": [], "publications": [],
@@ -464,6 +502,10 @@ def _print(answer: Row, page: Console) -> None:
     if line["model"]:
         row("model", line["model"])
         row("lineage", " → ".join(line["models"]))
+    for part, columns in line["columns"].items():
+        tables = groupby((name.rpartition(".") for name in columns), lambda name: name[0])
+        listed = [f"{table} ({', '.join('rows' if n == '*' else n for *_, n in names)})" for table, names in tables]
+        row(f"{part} from", ", ".join(listed) or "no raw column")
     for name in ("owner", "data_owner"):
         owner = answer[name]
         row(name.replace("_", " "), " ".join(filter(None, [owner["name_en"] or owner["role"], owner["contact"]])))
@@ -478,6 +520,9 @@ def _print(answer: Row, page: Console) -> None:
 @click.option("--slice", "slice_text", metavar="DIM=VALUE", help="A slice, e.g. platform=app; default: all.")
 @click.option("--version", type=int, help="A definition version; default: the one in force in the period.")
 @click.option("--publication", metavar="ID", help="Also the number as it stood after this publication.")
+@click.option(
+    "--columns/--no-columns", default=True, help="The raw columns that it is made of (a second); default: yes."
+)
 @click.option("--json", "json_", is_flag=True, help="Everything as JSON.")
 def explain_command(
     kpi_id: str,
@@ -486,6 +531,7 @@ def explain_command(
     slice_text: str | None,
     version: int | None,
     publication: str | None,
+    columns: bool,
     json_: bool,
 ) -> None:
     """Explain a number: definition, parts, target, alerts, drivers, history, data quality, lineage, owner.
@@ -508,6 +554,7 @@ def explain_command(
             publication=publication,
             grain=grain,
             root=root,
+            with_columns=columns,
         )
     if json_:
         click.echo(as_json(answer))

@@ -21,7 +21,8 @@ from kpi_warehouse.project import project_root
 
 Node = dict[str, Any]
 
-#: The version of the core specification that the export follows.
+#: The version of the core specification that the export follows: a draft in which a document is one semantic model
+#: (until September 2026 it was a list of them under `semantic_model`, under the same number).
 OSI_VERSION = "0.2.0.dev0"
 DIMENSION = re.compile(r"\{\{\s*Dimension\('(?:(\w+?)__)?(\w+)'\)\s*\}\}")
 AGGREGATES = {"sum": "SUM({})", "count_distinct": "COUNT(DISTINCT {})"}
@@ -200,19 +201,15 @@ def export(manifest: Mapping[str, Any], book: Dictionary) -> Node:
     models = manifest["semantic_models"]
     return {
         "version": OSI_VERSION,
-        "semantic_model": [
-            {
-                "name": "kpi_warehouse",
-                "description": "Governed KPIs of e-commerce, manufacturing and consumer credit, over their facts.",
-                "ai_context": {
-                    "instructions": "Times are business-local. Rates are fractions. Ratios are sums over sums at the "
-                    "grain asked for, never means of ratios."
-                },
-                "datasets": [dataset(model) for model in models],
-                "relationships": relationships(models),
-                "metrics": [writer.export(name, definition_of(book, name)) for name in writer.metrics],
-            }
-        ],
+        "name": "kpi_warehouse",
+        "description": "Governed KPIs of e-commerce, manufacturing and consumer credit, over their facts.",
+        "ai_context": {
+            "instructions": "Times are business-local. Rates are fractions. Ratios are sums over sums at the grain "
+            "asked for, never means of ratios."
+        },
+        "datasets": [dataset(model) for model in models],
+        "relationships": relationships(models),
+        "metrics": [writer.export(name, definition_of(book, name)) for name in writer.metrics],
     }
 
 
@@ -249,8 +246,7 @@ def osi_command(out: Path | None) -> None:
         return
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    model = document["semantic_model"][0]
     click.echo(
-        f"{out}: {len(model['datasets'])} datasets, {len(model['relationships'])} relationships, "
-        f"{len(model['metrics'])} metrics"
+        f"{out}: {len(document['datasets'])} datasets, {len(document['relationships'])} relationships, "
+        f"{len(document['metrics'])} metrics"
     )

@@ -112,10 +112,26 @@ def _specific(row: Row, roles: set[str]) -> list[tuple[str, str]]:
     return found
 
 
-def _measurable(values: list[Row]) -> list[tuple[str, str]]:
-    if values:
-        return []
-    return [("no final value was ever published: its tables may not be landed", "尚无已定稿数值：可能缺少源表数据")]
+def _lacks_baseline(target: Row) -> bool:
+    """Whether a target is stated against a baseline that neither the dictionary nor its occasion gives."""
+    stated = target["target_value"] is not None or target["change_on_previous"] is not None
+    return not stated and target["baseline_value"] is None and target["condition"] is None
+
+
+def _measurable(values: list[Row], targets: list[Row]) -> list[tuple[str, str]]:
+    found = []
+    if not values:
+        found.append(
+            ("no final value was ever published: its tables may not be landed", "尚无已定稿数值：可能缺少源表数据")
+        )
+    if targets and all(_lacks_baseline(target) for target in targets):
+        found.append(
+            (
+                "its target is against a baseline that is not stated: `kpi baseline` keeps a measured one",
+                "目标以基线为参照而基线未给出：用 `kpi baseline` 写入实测值",
+            )
+        )
+    return found
 
 
 def _achievable(store: Store, row: Row, values: list[Row]) -> list[tuple[str, str]]:
@@ -199,7 +215,7 @@ def smart(store: Store, roles: set[str], domain: str | None = None) -> list[Find
         own = [target for target in targets[kpi_id] if target["version"] in (None, row["version"])]
         judged = {
             "S": _specific(row, roles),
-            "M": _measurable(values),
+            "M": _measurable(values, own),
             "A": _achievable(store, row, values),
             "R": _relevant(row),
             "T": _time_bound(row, own, as_of.get(row["domain"])),

@@ -23,6 +23,9 @@ Row = dict[str, Any]
 
 #: Grains from the one a reader asks for first to the one asked for last.
 GRAIN_ORDER = ("month", "cohort_month", "quarter", "week", "cohort_week", "day", "shift", "hour", "quarter_hour")
+#: How models end that read every table of a domain and say nothing of one number: its data horizon, its moments, and
+#: what was landed. A lineage stops there.
+DOMAIN_WIDE = ("__as_of", "__happenings", "__landed")
 
 
 class GovernanceError(click.ClickException):

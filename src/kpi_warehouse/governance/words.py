@@ -309,6 +309,13 @@ CHINESE = Words(
         "monthly_equivalent": "按月折算",
         "quarter_end": "季度末",
         "six_months": "六个月末",
+        "q2": "Q2内",
+        "within_quarter": "季度内持续",
+        "each_month": "每月",
+        "each_day": "每日",
+        "each_shift": "每班次",
+        "each_change": "每次变更",
+        "guardrail": "守护线，每个周期",
     },
     reading=(
         "比率按分子合计除以分母合计计算，不取比率的平均值。",
