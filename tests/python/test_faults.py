@@ -900,7 +900,26 @@ def test_the_next_clean_build_gives_the_same_numbers(shop: Built, demo: Built) -
     done = run_kpi("build", **shop.environment)
     assert "0 restated" in " ".join(done.stdout.split())
     assert different(published_values(shop), published_values(demo)) == []
+    assert tables_apart(shop.warehouse, demo.warehouse) == {}
     assert shop.rows("select count(*) from marts.kpi_publications", published=True) == entries
+
+
+def test_a_month_that_comes_late_is_restated_and_leaves_no_trace(shop: Built, demo: Built) -> None:
+    """May's process events are missing when the month is published, and land after it."""
+    place = "credit/application_events"
+    harm, _ = LOSSY["a_month_is_late"]
+    harm(shop.raw, place, "credit")
+    run_kpi("build", **shop.environment)
+    lost = different(published_values(shop), published_values(demo))
+    assert lost and {key[0][:3] for key, _, _ in lost} == {"cr_"}
+    shutil.rmtree(shop.raw / place)
+    shutil.copytree(demo.raw / place, shop.raw / place)
+    run_kpi("build", **shop.environment)
+    assert different(published_values(shop), published_values(demo)) == []
+    assert tables_apart(shop.warehouse, demo.warehouse) == {}
+    latest = """select cause, count(*) from marts.kpi_restatements
+        where kpi_id = 'cr_att_avg_minutes' and period_grain = 'month' group by all"""
+    assert [cause for cause, _ in shop.rows(latest, published=True)] == ["late_data"]
 
 
 def test_the_sound_build_is_published_whole(demo: Built) -> None:
