@@ -1,7 +1,8 @@
 {#
     Days that do not fit their own history: the middle of the same weekday in the baseline, and the distance from it
     measured by the median distance of the judged days before. A day is never in its own baseline. Smaller spreads than
-    chance (of a count, of a share) or than a share of the middle are not taken.
+    chance (of a count, of a share) or than a share of the middle are not taken. A day of the calendar is expected to be
+    unlike its weekday: it is no anomaly, and what other days are compared with leaves it out.
 #}
 {%- set domains = ['ecommerce', 'manufacturing', 'credit'] -%}
 with
@@ -55,6 +56,36 @@ limits as (
         max(case when rule_id = 'anomaly_{{ kind }}' then floor_share end) as {{ kind }}_floor{{ "," if not loop.last }}
         {% endfor %}
     from rules
+
+),
+
+calendar as (
+
+    select * from {{ ref('business_calendar') }}
+
+),
+
+calendar_days as (
+
+    select
+        calendar.kind,
+        calendar.name_en,
+        cast(days.business_date as date) as business_date
+    from calendar
+    cross join lateral {{ date_series('calendar.first_date', 'calendar.last_date', 'business_date') }} as days
+
+),
+
+-- a shopping festival excuses the shop only
+expected_days as (
+
+    select
+        horizons.domain,
+        calendar_days.business_date,
+        {{ string_agg('calendar_days.name_en', ', ', 'calendar_days.name_en') }} as expected_because
+    from calendar_days
+    inner join horizons on calendar_days.kind <> 'shopping_festival' or horizons.domain = 'ecommerce'
+    group by horizons.domain, calendar_days.business_date
 
 ),
 
@@ -145,6 +176,7 @@ points as (
         {{ part }}.sample_size,
         {{ part }}.is_share,
         {{ part }}.as_of,
+        expected_days.expected_because,
         {%- set kind = 'volume' if part == 'volumes' else 'value' %}
         limits.{{ kind }}_z as limit_z,
         limits.{{ kind }}_days as baseline_days,
@@ -154,6 +186,9 @@ points as (
         limits.min_judged
     from {{ part }}
     cross join limits
+    left join expected_days
+        on {{ part }}.domain = expected_days.domain
+        and {{ part }}.business_date = expected_days.business_date
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -178,6 +213,7 @@ middles as (
         and earlier.day_number < points.day_number
         and earlier.day_number >= points.day_number - points.baseline_days
         and mod(points.day_number - earlier.day_number, 7) = 0
+        and earlier.expected_because is null
     group by points.kind, points.domain, points.series, points.version, points.business_date
 
 ),
@@ -196,6 +232,7 @@ distances as (
         points.sample_size,
         points.is_share,
         points.as_of,
+        points.expected_because,
         points.limit_z,
         points.baseline_days,
         points.min_judged,
@@ -250,6 +287,7 @@ spreads as (
         and distances.version = earlier.version
         and earlier.day_number < distances.day_number
         and earlier.day_number >= distances.day_number - distances.baseline_days
+        and earlier.expected_because is null
     group by distances.kind, distances.domain, distances.series, distances.version, distances.business_date
 
 ),
@@ -268,6 +306,7 @@ judged as (
         distances.baseline_points,
         distances.limit_z,
         distances.as_of,
+        distances.expected_because,
         {{ safe_divide('distances.distance', 'greatest(spreads.spread, distances.least_spread)') }} as robust_z
     from distances
     inner join spreads
@@ -292,6 +331,7 @@ select
     cast(baseline_points as int) as baseline_points,
     cast(robust_z as {{ type_double() }}) as robust_z,
     cast(limit_z as {{ type_double() }}) as limit_z,
-    coalesce(abs(robust_z) > limit_z, false) as is_anomaly,
+    {{ as_text('expected_because') }} as expected_because,
+    coalesce(abs(robust_z) > limit_z, false) and expected_because is null as is_anomaly,
     as_of
 from judged

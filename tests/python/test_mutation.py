@@ -28,7 +28,10 @@ from .support.mutants import Mutant, marked, mutants, mutated, unmarked
 from .support.unit_bench import UnitBench
 from .test_absent_tables import ABSENCES, COUNTS, EMPTIED, FOLLOWS, silent
 
-FOLDERS = ("kpis", "intermediate")
+#: Folders below models/, and `macros`, with the least share of their mutants (but the equivalent ones) that tests see. What the
+#: KPIs are made of comes first; facts and governance, most of which the build's accounting identities hold too, are scored for themselves.
+LEAST = {"kpis": 0.9, "intermediate": 0.9, "macros": 0.9, "marts": 0.9, "governance": 0.8}
+FOLDERS = tuple(part for part in LEAST if part != "macros")
 #: What the models share.
 MACROS = ("kpi", "manufacturing", "ecommerce")
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.csv")
@@ -89,6 +92,7 @@ where a >= 1
 @pytest.fixture(scope="module")
 def unit_bench(landing_bench: LandingBench, lander: Lander) -> UnitBench:
     """Made after the landing bench: its run leaves the relations of which unit tests read the columns."""
+    lander.models("path:models/governance")
     return UnitBench(lander, FOLDERS, MACROS)
 
 
@@ -180,7 +184,7 @@ def listed() -> dict[tuple[str, str], str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("part", [*FOLDERS, "macros"])
+@pytest.mark.parametrize("part", LEAST)
 def test_mutants_are_seen(part: str, verdicts: Verdicts, unit_bench: UnitBench) -> None:
     equivalent = listed()
     lines, survivors = [], []
@@ -200,7 +204,7 @@ def test_mutants_are_seen(part: str, verdicts: Verdicts, unit_bench: UnitBench) 
     print(f"\n{part}: {killed} of {counted} mutants seen ({killed / counted:.1%}), {explained} equivalent", end=", ")
     print(f"{killed / (counted - explained):.1%} of the others")
     print("\n".join(lines + survivors))
-    assert killed / (counted - explained) >= 0.9
+    assert killed / (counted - explained) >= LEAST[part]
 
 
 @pytest.mark.long

@@ -223,27 +223,43 @@ def test_suspensions_are_the_missed_months_of_the_same_figures(demo: Built) -> N
 
 
 def test_anomalies_are_those_of_the_story(demo: Built) -> None:
-    """Told incidents and the plant's holiday fire; no normal week does (docs/demo.md)."""
-    found = {
-        (kind, series, str(day))
-        for kind, series, day in demo.rows(
-            "select kind, series, business_date from marts.dq_anomalies where is_anomaly"
-        )
-    }
+    """Told incidents fire, no normal week does (docs/demo.md); what the calendar explains is told as expected."""
+    found, expected = set(), {}
+    for kind, series, day, is_anomaly, occasion in demo.rows(
+        "select kind, series, cast(business_date as varchar), is_anomaly, expected_because from marts.dq_anomalies "
+        "where abs(robust_z) > limit_z"
+    ):
+        if is_anomaly:
+            found.add((kind, series, day))
+        else:
+            expected[kind, series, day] = occasion
     assert {
         ("value", "mf_downtime_coding_rate", "2026-04-23"),
         ("value", "ec_key_sku_availability", "2026-05-10"),
         ("value", "mf_data_latency_rate", "2026-05-27"),
-        ("volume", "machine_states", "2026-05-02"),
-        ("volume", "events", "2026-05-20"),
     } <= found
     told = {
-        "2026-04-23": "SCADA", **dict.fromkeys(["2026-05-01", "2026-05-02", "2026-05-03"], "plant closed"),
-        **dict.fromkeys([f"2026-05-{day:02}" for day in range(8, 13)], "stock-out"), "2026-05-20": "520",
-        "2026-05-27": "MES gateway", **dict.fromkeys(["2026-04-04", "2026-04-05"], "price feed"),
+        "2026-04-23": "SCADA", **dict.fromkeys([f"2026-05-{day:02}" for day in range(8, 13)], "stock-out"),
+        "2026-05-27": "MES gateway",
     }  # fmt: skip
     assert {day for _, _, day in found} <= set(told)
+    assert expected["volume", "machine_states", "2026-05-02"] == "Labour Day"
+    assert expected["volume", "events", "2026-05-20"] == "520 Valentine's promotion"
     assert demo.rows("select count(*) > 3000 from marts.dq_anomalies") == [(True,)]
+
+
+def test_a_shopping_festival_excuses_the_shop_only(demo: Built) -> None:
+    """Each day of the calendar, and no other, has its occasion in the domains that it concerns."""
+    days = """select distinct domain, business_date from marts.dq_anomalies as judged where {} exists (
+        select 1 from {}.business_calendar as calendar where judged.business_date between first_date and last_date
+        and (kind <> 'shopping_festival' or domain = 'ecommerce'))"""
+    ((schema,),) = demo.rows("select schema_name from duckdb_tables() where table_name = 'business_calendar'")
+    for word, told in (("", "is null or is_anomaly"), ("not", "is not null")):
+        wrong = f"select domain, business_date from marts.dq_anomalies where expected_because {told}"
+        assert demo.rows(f"{days.format(word, schema)} intersect {wrong}") == []
+    assert demo.rows("select count(distinct domain) from marts.dq_anomalies where expected_because is not null") == [
+        (3,)
+    ]
 
 
 def test_the_weekly_report_accounts_for_the_rows(demo: Built) -> None:

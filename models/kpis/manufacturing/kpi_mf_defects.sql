@@ -27,10 +27,11 @@ rate_slices as (
 
 ),
 
+-- without scrap reports or standard costs there is no cost to sum, hence no row
 cost_slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
-    where kpi_id = 'mf_scrap_cost' and {{ manufacturing_has(['scrap_reports', 'standard_costs']) }}
+    where kpi_id = 'mf_scrap_cost'
 
 ),
 

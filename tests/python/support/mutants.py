@@ -44,6 +44,8 @@ ENDS |= {"on", "end", "else", "as", "from", "when"}
 WIRING = re.compile(
     r"\b(kpi_id|metric_id|parameter)\b|\bversion = |^[\w.]+ = [\w.]+\.[\w.]+$|^\(?true\)?$|^\(?false\)?$"
 )
+#: One row of the dictionary laid out as a column: whichever aggregate, it is that row.
+PIVOT = re.compile(r"(min|max)\(case when (parameter|rule_id) = '")
 #: Templates whose strings are names, not SQL.
 NAMES = re.compile(
     r"^\{\{-?\s*(ref|config|var|doc|kpi_rows|typed_null|ts_literal|credit_is_landed|credit_dpd_is_landed|has_landed"
@@ -195,6 +197,7 @@ def _in_sql(text: str, tokens: list[Token]) -> Iterator[tuple[int, int, str]]:
             and following
             and following.text == "("
             and "(value)" not in text[token.start : token.start + 11]
+            and not PIVOT.match(text, token.start)
         ):
             yield token.start, token.end, SWAPS[word]
         elif word == "count" and [t.text for t in tokens[i + 1 : i + 3]] == ["(", "distinct"]:
