@@ -1,4 +1,7 @@
-"""Adding a KPI takes one SQL file, one YAML file and dictionary rows: they are added to a copy, and it is published."""
+"""Adding a KPI takes one SQL file, one YAML file and dictionary rows: they are added to a copy, and it is published.
+
+A second KPI has versions whose SQL differs: dbt model versions, one file each.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ import yaml
 from .conftest import run_kpi
 
 KPI = "cr_large_applications"
+SMALL = "cr_small_applications"
 
 SQL = """
 with
@@ -73,6 +77,18 @@ measured as (
 """
 
 
+#: Version 1 leaves applications without an amount aside, version 2 counts them.
+SMALL_SQL = {
+    version: SQL.replace(f"kpi_id = '{KPI}'", f"kpi_id = '{SMALL}' and version = {version}")
+    .replace(f"metric_id = '{KPI}'", f"metric_id = '{SMALL}'")
+    .replace("applications.requested_amount >= parameters.value", condition)
+    for version, condition in (
+        (1, "applications.requested_amount < parameters.value"),
+        (2, "coalesce(applications.requested_amount, 0) < parameters.value"),
+    )
+}
+
+
 def append(path: Path, *rows: dict[str, str]) -> None:
     """Appends rows to a seed; what they do not name is empty."""
     with path.open(encoding="utf-8", newline="") as handle:
@@ -100,6 +116,10 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
         "columns": values["columns"],
     }
     (folder / "kpi_cr_large_applications.yml").write_text(yaml.safe_dump({"version": 2, "models": [model]}))
+    for version, sql in SMALL_SQL.items():
+        (folder / f"kpi_cr_small_applications_v{version}.sql").write_text(sql)
+    versioned = {**model, "name": "kpi_cr_small_applications", "latest_version": 2, "versions": [{"v": 1}, {"v": 2}]}
+    (folder / "kpi_cr_small_applications.yml").write_text(yaml.safe_dump({"version": 2, "models": [versioned]}))
     with (seeds / "metric_definitions_credit.csv").open(encoding="utf-8", newline="") as handle:
         pattern = next(row for row in csv.DictReader(handle) if row["kpi_id"] == "cr_applications")
     append(
@@ -108,22 +128,42 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
             **pattern, "kpi_id": KPI, "kpi_kind": "ratio", "unit": "ratio", "kpi_name_en": "Share of large applications",
             "kpi_name_zh": "大额申请占比", "grains": "week|month", "dimensions": "all|channel",
         },
+        *(
+            {
+                **pattern, "kpi_id": SMALL, "version": version, "kpi_kind": "ratio", "unit": "ratio", "grains": "month", "dimensions": "all",
+                "kpi_name_en": "Share of small applications", "kpi_name_zh": "小额申请占比", **dates,
+            }
+            for version, dates in (("1", {}), ("2", {"status": "parallel", "parallel_from": "2026-02-01"}))
+        ),
     )  # fmt: skip
+    versions = [(KPI, "1"), (SMALL, "1"), (SMALL, "2")]
     append(
         seeds / "metric_parameters_credit.csv",
-        {
-            "metric_id": KPI,
-            "version": "1",
-            "parameter": "least_amount",
-            "value": "1000",
-            "unit": "currency",
-            "description_en": "Least amount of a large application.",
-        },
+        *(
+            {
+                "metric_id": kpi,
+                "version": version,
+                "parameter": "least_amount",
+                "value": "1000",
+                "unit": "currency",
+                "description_en": "Least amount of a large application.",
+            }
+            for kpi, version in versions
+        ),
     )
-    approval = {"kpi_id": KPI, "version": "1", "approver": "head@example.com", "approved_on": "2026-01-01"}
     append(
         seeds / "metric_approvals_credit.csv",
-        *({**approval, "role": role} for role in ("kpi_owner", "data")),
+        *(
+            {
+                "kpi_id": kpi,
+                "version": version,
+                "role": role,
+                "approver": "head@example.com",
+                "approved_on": "2026-01-01",
+            }
+            for kpi, version in versions
+            for role in ("kpi_owner", "data")
+        ),
     )
 
     raw = tmp_path / "raw/credit/applications"
@@ -153,6 +193,9 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
             "from marts.kpi_values where kpi_id = ? order by all",
             [KPI],
         ).fetchall()
+        small = db.execute(
+            "select version, numerator, denominator from marts.kpi_values where kpi_id = ? order by all", [SMALL]
+        ).fetchall()
         listed = db.execute(
             "select parameters, approvals from marts.metric_dictionary where kpi_id = ?", [KPI]
         ).fetchall()
@@ -165,3 +208,4 @@ def test_one_sql_file_one_yaml_file_and_dictionary_rows(project_copy: Path, tmp_
         ("week", "2026-04-06", "partner", 1.0, 2.0, 0.5),
     ]
     assert "1000" in listed[0][0] and "data 2026-01-01; kpi_owner 2026-01-01" in listed[0][1]
+    assert small == [(1, 1.0, 4.0), (2, 2.0, 4.0)]
