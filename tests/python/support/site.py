@@ -81,7 +81,9 @@ class Site:
         parts = []
         for path in sorted((self.lander.raw / domain).glob("*/*")):
             if path.suffix == ".parquet":
-                described = duckdb.sql(f"describe select * from read_parquet('{path}')").fetchall()
+                described = duckdb.sql(
+                    "describe select * from read_parquet($file)", params={"file": str(path)}
+                ).fetchall()
                 parts.append(f"{path.relative_to(self.lander.raw)}:{[row[:2] for row in described]}")
             else:
                 with path.open("rb") as file:
