@@ -72,12 +72,16 @@ STALE = {"ecommerce": "-", "manufacturing": "-", "credit": "+"}
 def table_of(raw: Path, place: str) -> pa.Table:
     """A landed table as text (CSV and Parquet alike), all of its files."""
     folder = raw / place
-    parts = []
-    if list(folder.glob("*.parquet")):
-        parts.append(f"select * from read_parquet('{folder}/*.parquet', union_by_name = true)")
-    if list(folder.glob("*.csv")):
-        parts.append(f"select * from read_csv('{folder}/*.csv', all_varchar = true, header = true)")
-    return duckdb.sql(f"select columns(*)::varchar from ({' union all by name '.join(parts)})").to_arrow_table()
+    parts, files = [], {}
+    if parquet := [str(file) for file in folder.glob("*.parquet")]:
+        files["parquet"] = parquet
+        parts.append("select * from read_parquet($parquet, union_by_name = true)")
+    if csv := [str(file) for file in folder.glob("*.csv")]:
+        files["csv"] = csv
+        parts.append("select * from read_csv($csv, all_varchar = true, header = true)")
+    return duckdb.sql(
+        f"select columns(*)::varchar from ({' union all by name '.join(parts)})", params=files
+    ).to_arrow_table()
 
 
 def put(raw: Path, place: str, table: pa.Table, *, file: str = "part-0.parquet", keep: bool = False) -> None:
