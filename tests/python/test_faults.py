@@ -73,10 +73,10 @@ def table_of(raw: Path, place: str) -> pa.Table:
     """A landed table as text (CSV and Parquet alike), all of its files."""
     folder = raw / place
     parts, files = [], {}
-    if parquet := [str(file) for file in folder.glob("*.parquet")]:
+    if parquet := sorted(map(str, folder.glob("*.parquet"))):
         files["parquet"] = parquet
         parts.append("select * from read_parquet($parquet, union_by_name = true)")
-    if csv := [str(file) for file in folder.glob("*.csv")]:
+    if csv := sorted(map(str, folder.glob("*.csv"))):
         files["csv"] = csv
         parts.append("select * from read_csv($csv, all_varchar = true, header = true)")
     return duckdb.sql(
