@@ -513,7 +513,7 @@ def test_landed_files_become_spark_tables(tmp_path: Path) -> None:
     for table, files in {
         "scores": {
             "a.csv": "\ufeffaccount_id,score\n001,7.5\n002,\n",
-            "b.csv": 'account_id,note\n003,"a, ""b"" 中文"\n',
+            "b.csv": 'account_id,note\n003,"a, ""b"" 中文"\n#4,no comment\n',
         },
         "empty": {"a.csv": "account_id\n"},
         "nothing": {"a.csv": "\ufeff"},
@@ -523,6 +523,8 @@ def test_landed_files_become_spark_tables(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         for name, text in files.items():
             (folder / name).write_text(text, encoding="utf-8")
+    duckdb.sql(f"copy (select 5.0 as account_id, 0.25 as score) to '{tmp_path}/raw/credit/scores/c.parquet'")
+    duckdb.sql(f"copy (select 6e0 as account_id, 0.25e0 as score) to '{tmp_path}/raw/credit/scores/d.parquet'")
     accounts = tmp_path / "raw" / "credit" / "accounts"
     accounts.mkdir()
     duckdb.sql(
@@ -536,13 +538,15 @@ def test_landed_files_become_spark_tables(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     rows, types, values = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
-    assert rows == {"raw_credit.accounts": 2, "raw_credit.empty": 0, "raw_credit.scores": 3}
+    assert rows == {"raw_credit.accounts": 2, "raw_credit.empty": 0, "raw_credit.scores": 6}
     assert types["raw_credit.scores"] == {"account_id": "string", "score": "string", "note": "string"}
     assert types["raw_credit.accounts"]["at_ns"].startswith("timestamp")
     by_id = {row["account_id"]: row for row in values["scores"]}
     assert by_id["001"] == {"account_id": "001", "score": "7.5", "note": None}
     assert by_id["002"]["score"] is None
     assert by_id["003"]["note"] == 'a, "b" 中文'
+    assert by_id["#4"]["note"] == "no comment"
+    assert by_id["6"]["score"] == "0.25" and "5" in by_id
     first, second = sorted(values["accounts"], key=lambda row: row["id"])
     assert (first["at_ns"], first["at_tz"], first["clock"]) == (
         "2024-05-06 07:08:09", "2024-05-06 05:08:09", "07:08:09",

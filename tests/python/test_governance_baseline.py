@@ -46,8 +46,8 @@ def path(tmp_path: Path) -> Path:
                 ('ec_key_category_cvr', 'month', timestamp '2026-03-01', 'all', 50.0, 100.0, 0.5, false),
                 ('ec_key_category_cvr', 'month', timestamp '2026-01-01', 'shoes', 90.0, 100.0, 0.9, true),
                 ('ec_key_category_cvr', 'quarter', timestamp '2026-01-01', 'all', 70.0, 100.0, 0.7, true),
-                ('mf_scrap_cost', 'month', timestamp '2026-01-01', 'all', 100.0, null, 100.0, true),
-                ('mf_scrap_cost', 'month', timestamp '2026-02-01', 'all', 300.0, null, 300.0, true),
+                ('mf_scrap_cost', 'month', timestamp '2026-01-01', 'all', 1000000.25, null, 1000000.25, true),
+                ('mf_scrap_cost', 'month', timestamp '2026-02-01', 'all', 3000000.75, null, 3000000.75, true),
                 ('mf_scrap_cost', 'month', timestamp '2026-03-01', 'all', null, null, null, true)
             ) as given (kpi_id, grain, period_start, member, numerator, denominator, value, is_final)"""
         )
@@ -103,16 +103,16 @@ def test_each_grain_has_its_own(root: Path, store: Store) -> None:
 def test_a_sum_is_held_by_the_period(root: Path, store: Store) -> None:
     book = Dictionary(root)
     keep_baseline(book, store, "mf_scrap_cost", "2026-01", "2026-03")
-    assert list(baselines(book, "mf_scrap_cost").values()) == ["200"]
+    assert list(baselines(book, "mf_scrap_cost").values()) == ["2000000.5"]
 
 
 def test_a_stated_baseline_is_changed_only_when_asked(root: Path, store: Store) -> None:
     book = Dictionary(root)
     keep_baseline(book, store, "mf_scrap_cost", "2026-01", "2026-01")
-    with pytest.raises(GovernanceError, match=r"stated already \(100\)"):
+    with pytest.raises(GovernanceError, match=r"stated already \(1000000.25\)"):
         keep_baseline(book, store, "mf_scrap_cost", "2026-02", "2026-02")
     keep_baseline(book, store, "mf_scrap_cost", "2026-02", "2026-02", replace=True)
-    assert list(baselines(book, "mf_scrap_cost").values()) == ["300"]
+    assert list(baselines(book, "mf_scrap_cost").values()) == ["3000000.75"]
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_the_command(root: Path, path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "200.00 over 2 final periods" in done.output
         and "edited seeds/dictionary/kpi_targets_manufacturing.csv" in done.output
     )
-    assert list(baselines(Dictionary(root), "mf_scrap_cost").values()) == ["200"]
+    assert list(baselines(Dictionary(root), "mf_scrap_cost").values()) == ["2000000.5"]

@@ -115,13 +115,13 @@ changes as (          -- null: this change leaves that attribute as it was
     select account_id, flagged_date, 0, null, null, null, null, is_fraud, null
     from flags
     union all
-    select account_id, charged_off_date, 0, null, null, null, null, null, 'charged_off'
-    from accounts
-    where charged_off_date is not null
-    union all
     select account_id, closed_date, 0, null, null, null, null, null, 'closed'
     from accounts
     where closed_date < charged_off_date or (closed_date is not null and charged_off_date is null)
+    union all
+    select account_id, charged_off_date, 0, null, null, null, null, null, 'charged_off'
+    from accounts
+    where charged_off_date is not null
 
 ),
 

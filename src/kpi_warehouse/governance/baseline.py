@@ -87,7 +87,7 @@ def keep_baseline(
         if value is None:
             outcome.notes.append(f"{place}: no official final value from {first} to {last}")
             continue
-        sheet.update(row, baseline_value=f"{value:.6g}")
+        sheet.update(row, baseline_value=f"{value:.12g}")
         periods = f"{len(found)} final period{'s' * (len(found) > 1)}"
         outcome.notes.append(f"{place}: {show(value, definition['unit'])} over {periods}")
         kept += 1

@@ -18,8 +18,9 @@ _AS_TEXT = ("TIME", "UUID", "INTERVAL", "BIT", "HUGEINT", "UHUGEINT")
 def register_raw(session: SparkSession, raw_root: Path, stage: Path) -> dict[str, int]:
     """Make the landed files tables of the Spark databases `raw_<domain>`.
 
-    DuckDB reads the files as it does for the default target (columns of several files united by name, CSV as text,
-    byte-order marks dropped) and writes one Parquet file per table for Spark.
+    DuckDB reads the files as it does for the default target (`macros/landing/raw.sql`: columns of several files united
+    by name, CSV as text, whole numbers beside text without a point, byte-order marks dropped, folders of any name) and
+    writes one Parquet file per table for Spark.
 
     Args:
         session: A running session.
@@ -38,7 +39,7 @@ def register_raw(session: SparkSession, raw_root: Path, stage: Path) -> dict[str
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         for folder in sorted(path for path in raw_root.glob("*/*") if path.is_dir()):
-            query = _query(folder)
+            query = _query(connection, folder)
             if query is None:
                 continue
             database, table = f"raw_{folder.parent.name}", folder.name
@@ -99,20 +100,36 @@ def _names(session: SparkSession, schemas: list[str]) -> list[str]:
     ]
 
 
-def _query(folder: Path) -> str | None:
+def _query(connection: duckdb.DuckDBPyConnection, folder: Path) -> str | None:
     """The DuckDB query over all files of a table; none if nothing has landed."""
     parquet = sorted(folder.glob("*.parquet"))
     # a file of no bytes, or of a byte-order mark alone, holds no header either
     csv = [path for path in sorted(folder.glob("*.csv")) if path.stat().st_size > 3]
     parts = []
     if parquet:
-        parts.append(f"select * from read_parquet([{', '.join(map(_text, parquet))}], union_by_name = true)")
+        read = f"read_parquet([{', '.join(map(_text, parquet))}], union_by_name = true)"
+        respelled = _respelled(connection, read) if csv else ""
+        parts.append(f"select *{respelled} from {read}")
     if csv:
         parts.append(
             f"select * from read_csv([{', '.join(map(_text, csv))}], header = true, all_varchar = true, delim = ',', "
-            "quote = '\"', escape = '\"', union_by_name = true, null_padding = true)"
+            "quote = '\"', escape = '\"', union_by_name = true, null_padding = true, comment = '', parallel = false)"
         )
     return " union all by name ".join(parts) or None
+
+
+def _respelled(connection: duckdb.DuckDBPyConnection, read: str) -> str:
+    """Floating-point columns that become text beside text files: an id must read 4, not 4.0."""
+    columns = []
+    for name, kind, *_ in connection.execute(f"describe select * from {read}").fetchall():
+        if kind in ("DOUBLE", "FLOAT"):
+            quoted = '"' + name.replace('"', '""') + '"'
+            columns.append(
+                f"case when {quoted} = floor({quoted}) and abs({quoted}) < 9.2E18 "
+                f"then cast(try_cast({quoted} as bigint) as varchar) "
+                f"when not isnan({quoted}) then cast({quoted} as varchar) end as {quoted}"
+            )
+    return f" replace ({', '.join(columns)})" if columns else ""
 
 
 def _portable(connection: duckdb.DuckDBPyConnection, query: str) -> str:
