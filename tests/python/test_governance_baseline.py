@@ -149,7 +149,7 @@ def test_the_command(root: Path, path: Path, monkeypatch: pytest.MonkeyPatch) ->
     done = CliRunner().invoke(main, ["baseline", "mf_scrap_cost", "--from", "2026-01", "--to", "2026-02"])
     assert done.exit_code == 0, done.output
     assert (
-        "200.00 over 2 final periods" in done.output
+        "2,000,000.50 over 2 final periods" in done.output
         and "edited seeds/dictionary/kpi_targets_manufacturing.csv" in done.output
     )
     assert list(baselines(Dictionary(root), "mf_scrap_cost").values()) == ["2000000.5"]
