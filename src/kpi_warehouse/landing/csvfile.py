@@ -124,30 +124,46 @@ def _has_nul(file: DataFile) -> bool:
 
 
 def _reader(file: DataFile, columns: int, options: str) -> str:
-    types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns + 2))
+    types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns))
     return f"read_csv({literal(file.path)}, columns = {{{types}}}, {options})"
 
 
-def _regular(file: DataFile, columns: int, check: duckdb.DuckDBPyConnection) -> str | None:
-    """The options under which DuckDB reads every row with as many values as the header; None: there are none."""
-    nul = " or ".join(f"contains(c{place}, chr(0))" for place in range(columns)) if file.kind == "csv.gz" else "false"
-    # lines with a quote over several lines are not read in parallel
-    for parallel in ("true", "false"):
-        options = (
-            "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', comment = '', "
-            f"strict_mode = true, null_padding = true, nullstr = {literal(NO_VALUE)}, hive_partitioning = false, "
-            f"compression = '{'gzip' if file.kind == 'csv.gz' else 'none'}', parallel = {parallel}"
-        )
+def _options(file: DataFile, *, padding: bool, parallel: bool) -> str:
+    return (
+        "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', comment = '', strict_mode = true, "
+        f"null_padding = {padding}, nullstr = {literal(NO_VALUE)}, hive_partitioning = false, "
+        f"compression = '{'gzip' if file.kind == 'csv.gz' else 'none'}', parallel = {parallel}"
+    )
+
+
+def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> str | None:
+    """The options under which DuckDB reads every row with as many values as the header; None: there are none.
+
+    Read with two columns more than the header and missing values as null, a row fits if its values are all there and
+    the two are not. A value over several lines is read by one thread only; then missing values might also be an open
+    quote, so the file is read a second time in the way that stumbles over one.
+    """
+    counts = ", ".join(f"count(c{place})" for place in range(width + 2))
+    nul = " or ".join(f"contains(c{place}, chr(0))" for place in range(width)) if file.kind == "csv.gz" else "false"
+    for parallel in (True, False):
+        options = _options(file, padding=True, parallel=parallel)
         try:
-            found = check.execute(
-                f"select count(*), count(c{columns}), count(c{columns - 1}), count(*) filter (where {nul}) "
-                f"from {_reader(file, columns, options)}"
-            ).fetchone()
+            rows, has_nul, *found = check.execute(
+                f"select count(*), count(*) filter (where {nul}), {counts} from {_reader(file, width + 2, options)}"
+            ).fetchall()[0]
         except duckdb.Error:
             continue
-        if found and found[1] == 0 and found[2] == found[0] and found[3] == 0:
-            return options
-        return None
+        if has_nul or found != [rows] * width + [0, 0]:
+            return None
+        options = _options(file, padding=False, parallel=parallel)
+        if not parallel:
+            try:
+                again = check.execute(f"select count(c{width - 1}) from {_reader(file, width, options)}").fetchall()
+            except duckdb.Error:
+                return None
+            if again != [(rows,)]:
+                return None
+        return options
     return None
 
 

@@ -41,6 +41,9 @@ _FLAT = frozenset(
         *("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE"),
     }
 )
+#: Parquet files up to this size (bytes) are read to their end before a build; a larger one that is damaged is found by
+#: `diagnose` when a build failed.
+READ_THROUGH = 32 * 1024 * 1024
 _EXACT_WHOLE = 9007199254740992  # 2^53: below it a whole double is one whole number
 
 
@@ -177,6 +180,18 @@ class Landing:
             table.columns = [{"name": name, "type": kind.lower()} for name, kind, *_ in described]
         return table
 
+    def diagnose(self, domain: str, name: str) -> list[str]:
+        """Damaged files of a table that only shows when all is read: asked when a build failed."""
+        lines = []
+        with _checker(self.root, self.stage) as check:
+            for file in discover_table(self.root, domain, name).files.get((domain, name), []):
+                if file.kind == "parquet":
+                    try:
+                        read_through(file, check)
+                    except LandingError as error:
+                        lines.append(str(error))
+        return lines
+
     def _judge_size(self, shown: str, files: list[DataFile], check: duckdb.DuckDBPyConnection) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -190,11 +205,10 @@ class Landing:
             try:
                 metadata = pq.read_metadata(file.path)
             except (pa.ArrowException, OSError) as error:
-                words = str(error).split("\n", 1)[0][:200]
-                raise LandingError(
-                    f"{file.name}: this is no whole Parquet file, it is cut or damaged ({words}): write it again"
-                ) from None
+                raise _damaged(file, error) from None
             total += limits.parquet_size(file, metadata, check)
+            if file.size <= READ_THROUGH:
+                read_through(file, check)
         size = sum(file.size for file in packed)
         if packed and total > limits.limit(size):
             raise limits.too_large(shown, size, total)
@@ -215,6 +229,25 @@ class Landing:
             return _Part(source, names)
         table.refused[csv.file.name] = [line for (line,) in lines]
         return _Part(source, names, {FAULT: FAULT, FILE: literal(csv.file.name), LINE: LINE, VALUES: VALUES})
+
+
+def _damaged(file: DataFile, error: Exception) -> LandingError:
+    words = str(error).split("\n", 1)[0][:200]
+    return LandingError(f"{file.name}: this is no whole Parquet file, it is cut or damaged ({words}): write it again")
+
+
+def read_through(file: DataFile, check: duckdb.DuckDBPyConnection) -> None:
+    """Reads a Parquet file to its end, so that a damaged page is told by the file's name.
+
+    Raises:
+        LandingError: It is damaged.
+    """
+    try:
+        described = check.execute(f"describe select * from {_read_parquet([file])}").fetchall()
+        columns = ", ".join(identifier(name) for name, *_ in described)
+        check.execute(f"select bit_xor(hash({columns})) from {_read_parquet([file])}").fetchall()
+    except duckdb.Error as error:
+        raise _damaged(file, error) from None
 
 
 def _checker(*folders: Path) -> duckdb.DuckDBPyConnection:
