@@ -575,3 +575,46 @@ def test_a_sound_file_is_never_read_row_by_row(shop: Shop, monkeypatch: pytest.M
     shop.put("y.csv", HEAD + 'c,"two\nlines",2026-03-01,10,10,\n')
     shop.put("z.csv.gz", gzip.compress((HEAD + rows("d")).encode()))
     assert shop.ids() == ["a", "b", "c", "d"]
+
+
+def test_spark_is_handed_the_same_rows_and_findings(shop: Shop, tmp_path: Path) -> None:
+    from kpi_warehouse.spark.register import spark_text, stage_raw
+
+    shop.put("A.CSV", HEAD.strip() + ',"no`te"\n' + rows("a").strip() + ",1\nw,12,50\n,,,,,,\n")
+    shop.put("sub/b.parquet", pa.table({"order_id": [7.0], "created_at": pa.array([0], pa.timestamp("ns"))}))
+    shop.put("left.json", b"{}")
+    staged = {
+        f"{database}.{table}": (file, count) for database, table, file, count in stage_raw(shop.root, tmp_path / "s")
+    }
+    assert {name: count for name, (_, count) in staged.items()} == {
+        "raw_ecommerce.orders": 4,
+        "raw_landing.findings": 1,
+    }
+    found = pq.read_table(staged["raw_ecommerce.orders"][0]).to_pylist()
+    assert [row["order_id"] for row in found] == ["7", "a", None, None]
+    assert [row["_landed_fault"] for row in found] == [None, None, "too_few_values", None]
+    assert found[1]["no`te"] == "1"
+    assert pq.read_table(staged["raw_landing.findings"][0]).to_pylist()[0]["name"] == "ecommerce/orders/left.json"
+    assert not (tmp_path / "s" / "_by_line").exists()
+    assert spark_text("it's a\\b") == "'it\\'s a\\\\b'"
+    shop.put("bad.csv", STOPPED["GBK"][0])
+    with pytest.raises(LandingError, match=r"^ecommerce/orders/bad.csv, line 3: "):
+        list(stage_raw(shop.root, tmp_path / "t"))
+    (shop.root / "credit").symlink_to(tmp_path / "s")
+    with pytest.raises(LandingError, match=r"^credit: it is a link that leaves the raw root"):
+        list(stage_raw(shop.root, tmp_path / "t"))
+
+
+def test_a_damaged_page_is_told_by_the_file(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kpi_warehouse.landing import plan
+
+    path = shop.put("x.parquet", pa.table({name: [f"{name}{n}" for n in range(5000)] for name in NEEDED}))
+    content = bytearray(path.read_bytes())
+    content[2000:6000] = bytes(4000)
+    path.write_bytes(content)
+    assert shop.stops().startswith("ecommerce/orders/x.parquet: ")
+    monkeypatch.setattr(plan, "READ_THROUGH", 0)  # as a large file
+    path.write_bytes(content)
+    assert shop.table().found
+    (line,) = shop.landing.diagnose("ecommerce", "orders")
+    assert line.startswith("ecommerce/orders/x.parquet: ")

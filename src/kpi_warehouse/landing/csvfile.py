@@ -130,8 +130,8 @@ def _reader(file: DataFile, columns: int, options: str) -> str:
 
 def _options(file: DataFile, *, padding: bool, parallel: bool) -> str:
     return (
-        "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', comment = '', strict_mode = true, "
-        f"null_padding = {padding}, nullstr = {literal(NO_VALUE)}, hive_partitioning = false, "
+        "header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', comment = '', "
+        f"strict_mode = true, null_padding = {padding}, nullstr = {literal(NO_VALUE)}, hive_partitioning = false, "
         f"compression = '{'gzip' if file.kind == 'csv.gz' else 'none'}', parallel = {parallel}"
     )
 

@@ -1,8 +1,8 @@
 """How the files of a raw table are read as one relation.
 
 Columns of several files are united by name, whatever the letter case and the whitespace around it. A column that has
-one type in all files keeps it; one whose types differ is delivered as the exact text of each file's own value (digits of a
-whole number, the shortest text that gives a double again). Nested and binary values are texts always.
+one type in all files keeps it; one whose types differ is delivered as the exact text of each file's own value (digits
+of a whole number, the shortest text that gives a double again). Nested and binary values are texts always.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ PSEUDO = (FAULT, FILE, LINE, VALUES)
 _PSEUDO_TYPES = {FAULT: "varchar", FILE: "varchar", LINE: "bigint", VALUES: "varchar"}
 
 _WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"})
+_TIMES = frozenset({"TIMESTAMP", "TIMESTAMP_MS", "TIMESTAMP_S"})
 _FLAT = frozenset(
     {
         *_WHOLE,
         *("UBIGINT", "HUGEINT", "UHUGEINT", "BIGNUM", "DOUBLE", "FLOAT", "BOOLEAN", "VARCHAR", "DATE"),
-        *("TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S", "TIMESTAMP WITH TIME ZONE"),
+        *(*_TIMES, "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"),
     }
 )
 #: Parquet files up to this size (bytes) are read to their end before a build; a larger one that is damaged is found by
@@ -74,7 +75,7 @@ class _Part:
 
 
 def contract(root: Path) -> dict[str, dict[str, list[str]]]:
-    """The landing's contract as the project declares it: domain -> table -> columns.
+    """The landing's contract as the project declares it: domain -> table -> columns, `_loaded_at` last.
 
     Args:
         root: The project folder.
@@ -84,7 +85,7 @@ def contract(root: Path) -> dict[str, dict[str, list[str]]]:
         for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
             tables = found.setdefault(source["name"], {})
             for table in source["tables"]:
-                tables[table["name"]] = [column["name"] for column in table["columns"]]
+                tables[table["name"]] = [*(column["name"] for column in table["columns"]), "_loaded_at"]
     return found
 
 
@@ -206,7 +207,10 @@ class Landing:
                 metadata = pq.read_metadata(file.path)
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(file, error) from None
-            total += limits.parquet_size(file, metadata, check)
+            try:
+                total += limits.parquet_size(file, metadata, check)
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                raise _damaged(file, error) from None
             if file.size <= READ_THROUGH:
                 read_through(file, check)
         size = sum(file.size for file in packed)
@@ -339,7 +343,9 @@ def _delivered(kind: str) -> str:
 def _common(kinds: set[str]) -> str:
     if len(kinds) == 1:
         return next(iter(kinds))
-    return "BIGINT" if kinds <= _WHOLE else "VARCHAR"
+    if kinds <= _WHOLE:
+        return "BIGINT"
+    return "TIMESTAMP" if kinds <= _TIMES else "VARCHAR"
 
 
 def _as(sql: str, kind: str, wanted: str) -> str:
