@@ -75,7 +75,7 @@ class Shop:
         with pytest.raises(LandingError) as stopped:
             self.table()
         message = str(stopped.value)
-        assert message.startswith("ecommerce/orders/") and "\n" not in message and "Traceback" not in message
+        assert message.startswith(("ecommerce/orders/", "ecommerce/orders: ")) and "\n" not in message and "Traceback" not in message
         return message
 
     def unread(self) -> dict[str, str]:
@@ -153,6 +153,25 @@ def test_marks_of_tools_are_nothing_to_tell(shop: Shop) -> None:
     (shop.root / ".demo").touch()
     (shop.root / "demo_manifest.json").write_text("{}")
     assert shop.unread() == {} and shop.ids() == ["a"]
+
+
+def test_letters_of_a_file_name_mean_nothing(shop: Shop) -> None:
+    for number, name in enumerate(
+        ("a*.csv", "ab.csv", "c[1].csv", "c1.csv", "it's {x}.csv", "?.csv", "d\nd.csv", "名.csv")
+    ):
+        shop.put(name, HEAD + rows(str(number)))
+    shop.put("e*.parquet", pa.table({name: ["8"] for name in NEEDED}))
+    shop.put("ef.parquet", pa.table({name: ["9"] for name in NEEDED}))
+    assert shop.ids() == [str(number) for number in range(10)]
+    (shop.orders / os.fsdecode(b"bad\xff.csv")).write_text(HEAD)
+    assert "not UTF-8" in shop.stops()
+
+
+@pytest.mark.parametrize("mark", ["_delta_log/0.json", ".hoodie/x", "metadata/v1.metadata.json"])
+def test_tables_of_a_lakehouse_are_refused(shop: Shop, mark: str) -> None:
+    shop.put("data/a.csv", HEAD + rows("a"))
+    shop.put(mark, "{}")
+    assert "lakehouse" in shop.stops()
 
 
 def test_an_empty_file_is_nothing_landed(shop: Shop) -> None:
@@ -613,7 +632,8 @@ def test_a_damaged_page_is_told_by_the_file(shop: Shop, monkeypatch: pytest.Monk
     content[2000:6000] = bytes(4000)
     path.write_bytes(content)
     assert shop.stops().startswith("ecommerce/orders/x.parquet: ")
-    monkeypatch.setattr(plan, "READ_THROUGH", 0)  # as a large file
+    monkeypatch.setattr(plan, "READ_THROUGH", 0)  # as a large file, far below its limit
+    monkeypatch.setenv("KPI_MAX_EXPANDED_MB", "9000")
     path.write_bytes(content)
     assert shop.table().found
     (line,) = shop.landing.diagnose("ecommerce", "orders")

@@ -23,7 +23,7 @@ from typing import IO, Any
 import duckdb
 
 from kpi_warehouse.landing.files import DataFile, LandingError
-from kpi_warehouse.sql import literal
+from kpi_warehouse.sql import literal, literals
 
 #: A row or a header longer than this (characters) is an open quote, not a row.
 LONGEST_ROW = 16 * 1024 * 1024
@@ -61,16 +61,18 @@ class Csv:
     names: tuple[str, ...]
     options: str | None
 
-    def rows_sql(self) -> str:
-        """The file's rows with columns c0, c1 … of exact text; empty values are null.
 
-        Raises:
-            ValueError: The file must be read row by row.
-        """
-        if self.options is None:
-            raise ValueError(f"{self.file.name} must be read row by row")
-        columns = ", ".join(f"nullif(c{place}, '') as c{place}" for place in range(len(self.names)))
-        return f"select {columns} from {_reader(self.file, len(self.names), self.options)}"
+def rows_sql(files: Sequence[Csv]) -> str:
+    """Rows of regular files of one header, with columns c0, c1 … of exact text; empty values are null.
+
+    Raises:
+        ValueError: A file must be read row by row, or their headers or options differ.
+    """
+    names, options = files[0].names, files[0].options
+    if options is None or any((file.names, file.options) != (names, options) for file in files):
+        raise ValueError(f"{files[0].file.name} and others cannot be read together")
+    columns = ", ".join(f"nullif(c{place}, '') as c{place}" for place in range(len(names)))
+    return f"select {columns} from {_reader([file.file for file in files], len(names), options)}"
 
 
 def fault(file: DataFile, line: int | None, text: str) -> LandingError:
@@ -123,9 +125,9 @@ def _has_nul(file: DataFile) -> bool:
         return content.find(b"\0") >= 0
 
 
-def _reader(file: DataFile, columns: int, options: str) -> str:
+def _reader(files: Sequence[DataFile], columns: int, options: str) -> str:
     types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns))
-    return f"read_csv({literal(file.path)}, columns = {{{types}}}, {options})"
+    return f"read_csv({literals(file.path for file in files)}, columns = {{{types}}}, {options})"
 
 
 def _options(file: DataFile, *, padding: bool, parallel: bool) -> str:
@@ -149,7 +151,7 @@ def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> st
         options = _options(file, padding=True, parallel=parallel)
         try:
             rows, has_nul, *found = check.execute(
-                f"select count(*), count(*) filter (where {nul}), {counts} from {_reader(file, width + 2, options)}"
+                f"select count(*), count(*) filter (where {nul}), {counts} from {_reader([file], width + 2, options)}"
             ).fetchall()[0]
         except duckdb.Error:
             continue
@@ -158,7 +160,7 @@ def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> st
         options = _options(file, padding=False, parallel=parallel)
         if not parallel:
             try:
-                again = check.execute(f"select count(c{width - 1}) from {_reader(file, width, options)}").fetchall()
+                again = check.execute(f"select count(c{width - 1}) from {_reader([file], width, options)}").fetchall()
             except duckdb.Error:
                 return None
             if again != [(rows,)]:

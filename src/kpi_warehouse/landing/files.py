@@ -171,8 +171,12 @@ def _table(found: Discovery, root: Path, folder: Path, domain: str, table: str) 
         except OSError as error:
             unread(shown, f"it cannot be opened ({error.strerror})", is_refused=True)
             return
-        if any(entry.name == "_delta_log" for entry in entries):
-            unread(shown, "it is a Delta table, whose files hold rows that were deleted: export it", is_refused=True)
+        names = {entry.name for entry in entries}
+        if names & {"_delta_log", ".hoodie"} or {"metadata", "data"} <= names:
+            # the files of a Delta, Hudi or Iceberg table hold rows that were deleted, too
+            unread(
+                shown, "it is a table of a lakehouse format, whose files hold deleted rows: export it", is_refused=True
+            )
             return
         for entry in entries:
             name = f"{shown}/{entry.name}"
@@ -207,6 +211,8 @@ def _table(found: Discovery, root: Path, folder: Path, domain: str, table: str) 
             unread(name, "it is no regular file", is_refused=kind is not None)
         elif path.name.startswith("."):
             unread(name, "its name begins with a dot: it is hidden")
+        elif not _is_utf8(name):
+            unread(name, "its name is not UTF-8: name it anew", is_refused=kind is not None)
         elif kind is None:
             unread(name, "only .parquet, .csv and .csv.gz are read")
         elif not os.access(path, os.R_OK):
@@ -241,6 +247,14 @@ def _beside(domain: str, table: str, name: str, reason: str) -> Finding:
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return sorted(entries, key=lambda entry: entry.name)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

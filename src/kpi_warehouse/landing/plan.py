@@ -164,13 +164,16 @@ class Landing:
         with _checker(self.root, self.stage) as check:
             self._judge_size(shown, files, check)
             parts = _parquet(files, columns, check)
+            regular: dict[tuple[Any, ...], list[csvfile.Csv]] = {}
             for file in files:
-                if file.kind == "parquet":
-                    continue
-                csv = csvfile.judge(file, columns, needed, check)
+                csv = None if file.kind == "parquet" else csvfile.judge(file, columns, needed, check)
                 if csv is None:
                     continue
-                parts.append(self._csv(csv, table))
+                if csv.options is None:
+                    parts.append(self._row_by_row(csv, table))
+                else:
+                    regular.setdefault((csv.names, csv.options), []).append(csv)
+            parts += [_Part(f"({csvfile.rows_sql(group)})", _texts(group[0])) for group in regular.values()]
             if not parts:
                 return table
             table.found = True
@@ -217,10 +220,7 @@ class Landing:
         if packed and total > limits.limit(size):
             raise limits.too_large(shown, size, total)
 
-    def _csv(self, csv: csvfile.Csv, table: Table) -> _Part:
-        if csv.options is not None:
-            names = [(name, f"c{place}", "VARCHAR") for place, name in enumerate(csv.names)]
-            return _Part(f"({csv.rows_sql()})", names)
+    def _row_by_row(self, csv: csvfile.Csv, table: Table) -> _Part:
         self.stage.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = f"{csv.file.path}|{csv.file.size}|{csv.file.changed}|{csv.names}"
         target = self.stage / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.parquet"
@@ -228,11 +228,14 @@ class Landing:
         source = f"read_parquet({literal(target)}, hive_partitioning = false)"
         with duckdb.connect() as db:
             lines = db.execute(f"select {LINE} from {source} where {FAULT} is not null order by 1 limit 20").fetchall()
-        names = [(name, f"c{place}", "VARCHAR") for place, name in enumerate(csv.names)]
         if not lines:
-            return _Part(source, names)
+            return _Part(source, _texts(csv))
         table.refused[csv.file.name] = [line for (line,) in lines]
-        return _Part(source, names, {FAULT: FAULT, FILE: literal(csv.file.name), LINE: LINE, VALUES: VALUES})
+        return _Part(source, _texts(csv), {FAULT: FAULT, FILE: literal(csv.file.name), LINE: LINE, VALUES: VALUES})
+
+
+def _texts(csv: csvfile.Csv) -> list[tuple[str, str, str]]:
+    return [(name, f"c{place}", "VARCHAR") for place, name in enumerate(csv.names)]
 
 
 def _damaged(file: DataFile, error: Exception) -> LandingError:
