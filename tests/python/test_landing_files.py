@@ -75,7 +75,11 @@ class Shop:
         with pytest.raises(LandingError) as stopped:
             self.table()
         message = str(stopped.value)
-        assert message.startswith(("ecommerce/orders/", "ecommerce/orders: ")) and "\n" not in message and "Traceback" not in message
+        assert (
+            message.startswith(("ecommerce/orders/", "ecommerce/orders: "))
+            and "\n" not in message
+            and "Traceback" not in message
+        )
         return message
 
     def unread(self) -> dict[str, str]:
