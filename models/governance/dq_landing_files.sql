@@ -2,7 +2,7 @@ with
 
 findings as (
 
-    select * from ({{ landed_findings() }}) as found
+    {{ landed_findings() }}
 
 )
 

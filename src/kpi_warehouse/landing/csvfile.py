@@ -54,12 +54,15 @@ class Csv:
     Attributes:
         file: The file.
         names: Column names of its header, each once.
-        options: How DuckDB reads it as it is; None: it must be read row by row.
+        options: How DuckDB reads its rows; None: all must be read row by row.
+        rows: Where some rows do not fit the header but DuckDB reads the others as they are: all rows of the file, blank
+            and misfit ones too. None: every row fits, or `options` is None.
     """
 
     file: DataFile
     names: tuple[str, ...]
     options: str | None
+    rows: int | None = None
 
 
 def rows_sql(files: Sequence[Csv]) -> str:
@@ -105,8 +108,8 @@ def judge(
     header, first, plain = _header(file)
     names = _names(file, header, first, columns, required)
     regular = plain and first == 1 and len(names) > 1 and not _has_nul(file)
-    options = _regular(file, len(names), check) if regular else None
-    return Csv(file, names, options)
+    options, count = _regular(file, len(names), check) if regular else (None, None)
+    return Csv(file, names, options, count)
 
 
 def _same_kind(file: DataFile, head: bytes) -> None:
@@ -125,6 +128,14 @@ def _has_nul(file: DataFile) -> bool:
         return content.find(b"\0") >= 0
 
 
+def fitting_sql(csv: Csv) -> str:
+    """Rows of a file, of which some do not fit, that have as many values as the header; as `rows_sql`."""
+    width = len(csv.names)
+    columns = ", ".join(f"nullif(c{place}, '') as c{place}" for place in range(width))
+    reader = _reader([csv.file], width + 2, csv.options or "")
+    return f"select {columns} from {reader} where c{width - 1} is not null and c{width} is null"
+
+
 def _reader(files: Sequence[DataFile], columns: int, options: str) -> str:
     types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(columns))
     return f"read_csv({literals(file.path for file in files)}, columns = {{{types}}}, {options})"
@@ -138,8 +149,8 @@ def _options(file: DataFile, *, padding: bool, parallel: bool) -> str:
     )
 
 
-def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> str | None:
-    """The options under which DuckDB reads every row with as many values as the header; None: there are none.
+def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> tuple[str | None, int | None]:
+    """How DuckDB reads the file, as `Csv.options` and `Csv.rows`.
 
     Read with two columns more than the header and missing values as null, a row fits if its values are all there and
     the two are not. A value over several lines is read by one thread only; then missing values might also be an open
@@ -155,18 +166,20 @@ def _regular(file: DataFile, width: int, check: duckdb.DuckDBPyConnection) -> st
             ).fetchall()[0]
         except duckdb.Error:
             continue
-        if has_nul or found != [rows] * width + [0, 0]:
-            return None
+        if has_nul:
+            return None, None
+        if found != [rows] * width + [0, 0]:
+            return (options, rows) if parallel else (None, None)
         options = _options(file, padding=False, parallel=parallel)
         if not parallel:
             try:
                 again = check.execute(f"select count(c{width - 1}) from {_reader([file], width, options)}").fetchall()
             except duckdb.Error:
-                return None
+                return None, None
             if again != [(rows,)]:
-                return None
-        return options
-    return None
+                return None, None
+        return options, None
+    return None, None
 
 
 # --------------------------------------------------------------------------- row by row
@@ -399,6 +412,24 @@ def write_rows(csv: Csv, target: Path) -> None:
         again.unlink(missing_ok=True)
 
 
+def write_misfits(csv: Csv, target: Path) -> bool:
+    """Writes, as `write_rows`, only the rows that do not fit the header.
+
+    Returns:
+        DuckDB and this reader see the same rows, so that the others may be read by DuckDB (`fitting_sql`).
+
+    Raises:
+        LandingError: The file cannot be read as it was meant.
+    """
+    if _has_backslash_quote(csv.file):
+        return False
+    try:
+        _write(csv, target, backslash=False, only_misfits=True)
+    except _OpenQuoteError:
+        return False
+    return True
+
+
 def _has_backslash_quote(file: DataFile) -> bool:
     with _opened(file) as stream:
         last = b""
@@ -409,8 +440,12 @@ def _has_backslash_quote(file: DataFile) -> bool:
     return False
 
 
-def _write(csv: Csv, target: Path, *, backslash: bool) -> int:
-    """Writes the rows; returns how many are refused."""
+def _write(csv: Csv, target: Path, *, backslash: bool, only_misfits: bool = False) -> int:
+    """Writes the rows; returns how many are refused.
+
+    Raises:
+        _OpenQuoteError: A quote is not closed, or the rows are not those that DuckDB counted (`only_misfits`).
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -431,7 +466,11 @@ def _write(csv: Csv, target: Path, *, backslash: bool) -> int:
 
         records = _records(csv.file, stream, backslash=backslash)
         next(records, None)  # the header
+        seen = 0
         for size, (number, values, _) in enumerate(records, start=1):
+            seen = size
+            if len(values) == width and only_misfits:
+                continue
             if len(values) == width:
                 rows.append([*(value or None for value in values), None, number, None])
             elif not "".join(values).strip():
@@ -440,7 +479,9 @@ def _write(csv: Csv, target: Path, *, backslash: bool) -> int:
                 faults += 1
                 why = TOO_MANY if len(values) > width else TOO_FEW
                 rows.append([*[None] * width, why, number, json.dumps(values, ensure_ascii=False)])
-            if size % 20000 == 0:
+            if len(rows) == 20000:
                 flush()
         flush()
+        if only_misfits and seen != csv.rows:
+            raise _OpenQuoteError(0, "rows are told apart in another way")
     return faults

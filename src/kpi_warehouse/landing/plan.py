@@ -169,8 +169,8 @@ class Landing:
                 csv = None if file.kind == "parquet" else csvfile.judge(file, columns, needed, check)
                 if csv is None:
                     continue
-                if csv.options is None:
-                    parts.append(self._row_by_row(csv, table))
+                if csv.options is None or csv.rows is not None:
+                    parts += self._row_by_row(csv, table)
                 else:
                     regular.setdefault((csv.names, csv.options), []).append(csv)
             parts += [_Part(f"({csvfile.rows_sql(group)})", _texts(group[0])) for group in regular.values()]
@@ -220,18 +220,23 @@ class Landing:
         if packed and total > limits.limit(size):
             raise limits.too_large(shown, size, total)
 
-    def _row_by_row(self, csv: csvfile.Csv, table: Table) -> _Part:
+    def _row_by_row(self, csv: csvfile.Csv, table: Table) -> list[_Part]:
         self.stage.mkdir(mode=0o700, parents=True, exist_ok=True)
         key = f"{csv.file.path}|{csv.file.size}|{csv.file.changed}|{csv.names}"
         target = self.stage / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.parquet"
-        csvfile.write_rows(csv, target)
+        others: list[_Part] = []
+        if csv.rows is not None and csvfile.write_misfits(csv, target):
+            others.append(_Part(f"({csvfile.fitting_sql(csv)})", _texts(csv)))
+        else:
+            csvfile.write_rows(csv, target)
         source = f"read_parquet({literal(target)}, hive_partitioning = false)"
         with duckdb.connect() as db:
             lines = db.execute(f"select {LINE} from {source} where {FAULT} is not null order by 1 limit 20").fetchall()
         if not lines:
-            return _Part(source, _texts(csv))
+            return [*others, _Part(source, _texts(csv))]
         table.refused[csv.file.name] = [line for (line,) in lines]
-        return _Part(source, _texts(csv), {FAULT: FAULT, FILE: literal(csv.file.name), LINE: LINE, VALUES: VALUES})
+        pseudo = {FAULT: FAULT, FILE: literal(csv.file.name), LINE: LINE, VALUES: VALUES}
+        return [*others, _Part(source, _texts(csv), pseudo)]
 
 
 def _texts(csv: csvfile.Csv) -> list[tuple[str, str, str]]:
