@@ -18,6 +18,9 @@
 {% macro default__regexp_match(expr, pattern) %}regexp_matches({{ expr }}, '{{ pattern }}'){% endmacro %}
 {% macro spark__regexp_match(expr, pattern) %}({{ expr }} rlike '{{ pattern }}'){% endmacro %}
 
+{# The first part of a text that fits a pattern (without backslashes); an empty text if there is none. #}
+{% macro regexp_part(expr, pattern) %}regexp_extract({{ expr }}, '{{ pattern }}', 0){% endmacro %}
+
 {% macro regexp_group(number) %}{{ return(adapter.dispatch('regexp_group', 'kpi_warehouse')(number)) }}{% endmacro %}
 {% macro default__regexp_group(number) %}{{ return('\\' ~ number) }}{% endmacro %}
 {% macro spark__regexp_group(number) %}{{ return('$' ~ number) }}{% endmacro %}

@@ -5,6 +5,7 @@
     {%- set kind = kpi_warehouse.raw_kind(raw_type) -%}
     {%- set natives = {
         'id': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
+        'code': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
         'text': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
         'num': ['int', 'decimal'], 'money': ['int'], 'int': ['int'], 'bool': ['bool'],
         'ts': ['ts', 'ts_other', 'tstz', 'date'], 'timestamp': ['ts', 'ts_other', 'tstz', 'date'],
@@ -13,11 +14,19 @@
     {{ return(kind in natives[type]) }}
 {%- endmacro %}
 
-{# Columns as one text, nulls as nothing. #}
-{% macro concat_text(columns, separator) -%}
-    {%- for column in columns -%}
-        coalesce({{ kpi_warehouse.as_text(column) }}, ''){{ " || '" ~ separator ~ "' || " if not loop.last }}
+{#
+    Parts joined into one text by a separator of one character, nulls as nothing. Different parts never read alike: where a
+    part holds the separator itself (or a backslash), a backslash is set before it.
+#}
+{% macro joined_parts(parts, separator) -%}
+    {%- for part in parts -%}
+        coalesce({{ kpi_warehouse.escaped_part(kpi_warehouse.as_text(part), separator) if parts | length > 1 else kpi_warehouse.as_text(part) }}, ''){{ " || '" ~ separator ~ "' || " if not loop.last }}
     {%- endfor -%}
+{%- endmacro %}
+
+{% macro escaped_part(text, separator) -%}
+    {%- set backslash = '\\' -%}
+    replace(replace({{ text }}, {{ kpi_warehouse.text_literal(backslash) }}, {{ kpi_warehouse.text_literal(backslash ~ backslash) }}), '{{ separator }}', {{ kpi_warehouse.text_literal(backslash ~ separator) }})
 {%- endmacro %}
 
 {# The present ones of some text expressions, comma-separated; null if none is present. #}

@@ -41,7 +41,7 @@ WALL = [datetime(day.year, day.month, day.day) + clock for day in DAYS for clock
 # text -> what each contract type reads; a type that is not named reads null
 TEXTS: dict[str, dict[str, Any]] = {
     "3": {"num": 3.0, "money": Decimal(3), "int": 3},
-    "3.0": {"num": 3.0, "money": Decimal(3), "int": 3},
+    "3.0": {"num": 3.0, "money": Decimal(3), "int": 3, "id": "3"},
     "3.7": {"num": 3.7, "money": Decimal("3.7")},
     "-0.5": {"num": -0.5, "money": Decimal("-0.5")},
     " 42 ": {"num": 42.0, "money": Decimal(42), "int": 42},
@@ -64,7 +64,24 @@ TEXTS: dict[str, dict[str, Any]] = {
     " F ": {"bool": False},
     "0": {"num": 0.0, "money": Decimal(0), "int": 0, "bool": False},
     "yes": {},
-    "1.0": {"num": 1.0, "money": Decimal(1), "int": 1},
+    "1.0": {"num": 1.0, "money": Decimal(1), "int": 1, "bool": True, "id": "1"},
+    "0.0": {"num": 0.0, "money": Decimal(0), "int": 0, "bool": False, "id": "0"},
+    "1.5": {"num": 1.5, "money": Decimal("1.5")},
+    "0.0000004": {"num": 4e-7, "money": Decimal("0.0000004")},
+    "4e-12": {"num": 4e-12, "money": Decimal("0.000000000004")},
+    # ids: one spelling of whole numbers, everything else as it was written
+    "1001": {"num": 1001.0, "money": Decimal(1001), "int": 1001},
+    "1001.0": {"num": 1001.0, "money": Decimal(1001), "int": 1001, "id": "1001"},
+    "1001.0000000000": {"num": 1001.0, "money": Decimal(1001), "int": 1001, "id": "1001"},
+    "1001.50": {"num": 1001.5, "money": Decimal("1001.5")},
+    "007": {"num": 7.0, "money": Decimal(7), "int": 7},
+    "00123.0": {"num": 123.0, "money": Decimal(123), "int": 123, "id": "00123"},
+    "1e5": {"num": 1e5, "money": Decimal(100000), "int": 100000},
+    "1.0.0": {},
+    "A.0": {},
+    "10.0.0.1": {},
+    "9223372036854775807.0": {"num": 9.223372036854776e18, "int": 9223372036854775807, "id": "9223372036854775807"},
+    "1234567890123456789": {"num": 1.2345678901234568e18, "int": 1234567890123456789},
     "2024-05-06": {
         "ts": datetime(2024, 5, 6), "timestamp": datetime(2024, 5, 6), "date": date(2024, 5, 6),
     },
@@ -79,7 +96,7 @@ TEXTS: dict[str, dict[str, Any]] = {
         "ts": datetime(2024, 5, 5, 17, 8, 9), "timestamp": datetime(2024, 5, 6, 1, 8, 9), "date": date(2024, 5, 6),
     },
     "2024-05-06 23:08:09-0330": {
-        "ts": datetime(2024, 5, 7, 2, 38, 9), "timestamp": datetime(2024, 5, 6, 23, 8, 9), "date": date(2024, 5, 6),
+        "ts": datetime(2024, 5, 7, 2, 38, 9), "timestamp": datetime(2024, 5, 6, 23, 8, 9), "date": date(2024, 5, 7),
     },
     "2024-05-06 07:08:09+02": {
         "ts": datetime(2024, 5, 6, 5, 8, 9), "timestamp": datetime(2024, 5, 6, 7, 8, 9), "date": date(2024, 5, 6),
@@ -99,7 +116,57 @@ TEXTS: dict[str, dict[str, Any]] = {
     "": {},
     "   ": {},
 }  # fmt: skip
-CONTRACT_TYPES = ["text", "num", "money", "int", "bool", "ts", "timestamp", "date"]
+# an instant in its spellings: 02:00 UTC, 10:00 on the clock of Shanghai
+INSTANTS = [
+    "2026-03-02 10:00:00+0800", "2026-03-02T10:00:00 +08:00", "2026-03-02T10:00+08:00", "2026-03-02 10:00 +08",
+    "2026-03-02t10:00:00+08:00", "2026-03-02 10:00:00.000+08:00", "2026-03-02 10:00:00.0000000000+08:00",
+    "2026-03-02 10:00:00,0+08:00", "2026/03/02 10:00:00+08:00", "2026-3-2 10:00:00+8", "2026-03-02 10:00:00 UTC+8",
+    "2026-03-02 10:00:00 GMT+08:00", "2026-03-02T10:00:00+08:00[Asia/Shanghai]", "2026-03-02 10:00:00 Asia/Shanghai",
+]  # fmt: skip
+TEXTS |= {
+    text: {"ts": datetime(2026, 3, 2, 2), "timestamp": datetime(2026, 3, 2, 10), "date": date(2026, 3, 2)}
+    for text in INSTANTS
+}
+TEXTS |= {
+    text: {"ts": datetime(2026, 3, 2, 2), "timestamp": datetime(2026, 3, 2, 2), "date": date(2026, 3, 2)}
+    for text in ("2026-03-02T02:00Z", "2026-03-02t02:00:00z", "2026-03-02 02:00:00 utc", "2026-03-02 02:00 GMT")
+}
+# the day of an instant is that of the business clock (Shanghai), a wall clock and a plain date stand as written
+TEXTS |= {
+    "2026-03-01T16:00:00Z": {
+        "ts": datetime(2026, 3, 1, 16), "timestamp": datetime(2026, 3, 1, 16), "date": date(2026, 3, 2),
+    },
+    "2026-03-01T15:59:59.9999999Z": {
+        "ts": datetime(2026, 3, 1, 15, 59, 59, 999999), "timestamp": datetime(2026, 3, 1, 15, 59, 59, 999999),
+        "date": date(2026, 3, 1),
+    },
+    "2026-03-02 00:30:00-09:30": {
+        "ts": datetime(2026, 3, 2, 10), "timestamp": datetime(2026, 3, 2, 0, 30), "date": date(2026, 3, 2),
+    },
+    "2026-03-02 20:30:00-0959": {
+        "ts": datetime(2026, 3, 3, 6, 29), "timestamp": datetime(2026, 3, 2, 20, 30), "date": date(2026, 3, 3),
+    },
+    "2026-03-01 23:00:00": {
+        "ts": datetime(2026, 3, 1, 23), "timestamp": datetime(2026, 3, 1, 23), "date": date(2026, 3, 1),
+    },
+    "2026/3/1 23:00": {
+        "ts": datetime(2026, 3, 1, 23), "timestamp": datetime(2026, 3, 1, 23), "date": date(2026, 3, 1),
+    },
+    # without one sure meaning
+    "03/02/2026 10:00": {}, "02.03.2026": {}, "2026/03-02": {}, "2026-03-02 10:00 PM": {}, "2026-03-02 10:00:00 CST": {},
+    "2026-03-02 10:00:00+0860": {}, "2026-03-02 10:00:00+19:00": {}, "2026-03-02 10:00:00 Nowhere/Town": {"timestamp": datetime(2026, 3, 2, 10)},
+    "2026-03-02Z": {}, "2026-03-02 10": {},
+    "1772416800": {"num": 1772416800.0, "money": Decimal(1772416800), "int": 1772416800},
+}  # fmt: skip
+# what shows nothing around a value is no part of it
+BLANKS = [" ", "\t", "\n", "\r\n", "\u00a0", "\u3000", "\u200b", "\ufeff", "\u2028", "\u202a", " \t\u00a0"]
+TEXTS |= {blank + core + blank: {**TEXTS[core], "text": core} for blank in BLANKS
+          for core in ("1001.0", "t", "2026-03-02 10:00:00+0800", "3.7", "商品 x")}  # fmt: skip
+TEXTS |= {blank: {} for blank in BLANKS}
+# blanks within stay
+TEXTS["a \u00a0 b"] = {}
+INVISIBLE = "".join(BLANKS)
+CONTRACT_TYPES = ["text", "id", "num", "money", "int", "bool", "ts", "timestamp", "date"]
 
 # raw type -> (SQL of a value, contract type -> expected); types that are not named are not asked for
 TYPED: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -107,7 +174,11 @@ TYPED: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("cast('NaN' as double)", {"num": None, "money": None, "int": None, "text": None, "missing": True}),
         ("cast('Infinity' as double)", {"num": None, "money": None, "int": None, "missing": False}),
         ("cast(7.0 as double)", {"num": 7.0, "money": Decimal(7), "int": 7, "text": "7", "bool": None, "ts": None}),
-        ("cast(7.25 as double)", {"num": 7.25, "money": Decimal("7.25"), "int": None, "text": "7.25"}),
+        ("cast(7.25 as double)", {"num": 7.25, "money": Decimal("7.25"), "int": None, "text": "7.25", "id": "7.25"}),
+        ("cast(1001 as double)", {"id": "1001"}),
+        ("cast(123456789.98765433 as double)", {"money": Decimal("123456789.98765433")}),
+        ("cast(0.0000000004 as double)", {"money": Decimal("0.0000000004")}),
+        ("cast(9007199254740992 as double)", {"id": "9007199254740992"}),
         ("cast(1 as double)", {"bool": True}),
         ("cast(null as double)", {"num": None, "int": None, "text": None, "missing": True}),
     ],
@@ -117,7 +188,16 @@ TYPED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
     "decimal(18,4)": [
         ("cast('12.3400' as decimal(18,4))", {"num": 12.34, "money": Decimal("12.34"), "int": None}),
-        ("cast('12.0000' as decimal(18,4))", {"int": 12, "num": 12.0}),
+        ("cast('12.0000' as decimal(18,4))", {"int": 12, "num": 12.0, "id": "12"}),
+        ("cast('1200.5000' as decimal(18,4))", {"id": "1200.5"}),
+        ("cast('0' as decimal(18,4))", {"id": "0"}),
+        ("cast('-100' as decimal(18,4))", {"id": "-100"}),
+    ],
+    "decimal(38,0)": [("cast('12345678901234567890123456789000' as decimal(38,0))", {"id": "12345678901234567890123456789000"})],
+    "decimal(38,10)": [
+        ("cast('1001.0000000000' as decimal(38,10))", {"id": "1001", "money": Decimal(1001)}),
+        ("cast('1234567890123456789' as decimal(38,10))", {"id": "1234567890123456789"}),
+        ("cast('0.0000000004' as decimal(38,10))", {"money": Decimal("0.0000000004")}),
     ],
     "boolean": [("true", {"bool": True, "int": 1, "num": 1.0, "text": "true"})],
     "date": [
@@ -295,7 +375,8 @@ def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         (work / "models" / f"{name}.sql").write_text(sql, encoding="utf-8")
     (work / "dbt_project.yml").write_text(
         "name: kpi_warehouse\nprofile: dialect\nflags: {send_anonymous_usage_stats: false}\n"
-        f"macro-paths: ['{ROOT / 'macros' / 'dialect'}']\nmodels: {{+materialized: table}}\n",
+        f"macro-paths: ['{ROOT / 'macros' / 'dialect'}']\nmodels: {{+materialized: table}}\n"
+        "vars: {business_timezone: Asia/Shanghai}\n",
         encoding="utf-8",
     )
     (work / "profiles.yml").write_text(
@@ -332,19 +413,22 @@ def table(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def test_texts_are_read_by_the_contract(table: Callable[[str], Rows]) -> None:
     got = table("parsed_text")
+    wrong: list[tuple] = []
     for number, (text, expected) in enumerate(TEXTS.items()):
-        expected = {**expected, **({"text": text} if text.strip() else {})}
+        bare = text.strip(INVISIBLE)
+        expected = {**({"text": bare, "id": bare} if bare else {}), **expected}
         wanted = tuple(expected.get(kind) for kind in CONTRACT_TYPES)
-        assert got[number][: len(wanted)] == wanted, text
-        refused = tuple(bool(text.strip()) and value is None for value in wanted)
-        assert got[number][len(wanted) :] == refused, text
+        wrong += [(text, got[number][: len(wanted)], wanted)] if got[number][: len(wanted)] != wanted else []
+        refused = tuple(bool(bare) and value is None for value in wanted)
+        wrong += [(text, got[number][len(wanted) :], refused)] if got[number][len(wanted) :] != refused else []
+    assert wrong == []
 
 
 def test_typed_columns_are_read_by_the_contract(table: Callable[[str], Rows]) -> None:
     got = table("parsed_typed")
     readers: dict[str, Callable[[str], Any]] = {
         "num": float, "money": Decimal, "int": int, "ts": datetime.fromisoformat, "timestamp": datetime.fromisoformat,
-        "date": date.fromisoformat, "text": str, "bool": lambda v: v == "true", "missing": lambda v: v == "true",
+        "date": date.fromisoformat, "text": str, "id": str, "bool": lambda v: v == "true", "missing": lambda v: v == "true",
     }  # fmt: skip
     for number, (raw, cases) in enumerate(TYPED.items()):
         for place, (value, expected) in enumerate(cases):
