@@ -14,21 +14,6 @@
     {{ return(kind in natives[type]) }}
 {%- endmacro %}
 
-{#
-    Parts joined into one text by a separator of one character, nulls as nothing. Different parts never read alike: where a
-    part holds the separator itself (or a backslash), a backslash is set before it.
-#}
-{% macro joined_parts(parts, separator) -%}
-    {%- for part in parts -%}
-        coalesce({{ kpi_warehouse.escaped_part(kpi_warehouse.as_text(part), separator) if parts | length > 1 else kpi_warehouse.as_text(part) }}, ''){{ " || '" ~ separator ~ "' || " if not loop.last }}
-    {%- endfor -%}
-{%- endmacro %}
-
-{% macro escaped_part(text, separator) -%}
-    {%- set backslash = '\\' -%}
-    replace(replace({{ text }}, {{ kpi_warehouse.text_literal(backslash) }}, {{ kpi_warehouse.text_literal(backslash ~ backslash) }}), '{{ separator }}', {{ kpi_warehouse.text_literal(backslash ~ separator) }})
-{%- endmacro %}
-
 {# The present ones of some text expressions, comma-separated; null if none is present. #}
 {% macro concat_present(expressions) -%}
     {%- if expressions -%}

@@ -22,6 +22,33 @@ refused_events as (
 
 ),
 
+shared_ids as (
+
+    select
+        'ecommerce' as domain,
+        'events' as table_name,
+        id_type as column_name,
+        users
+    from {{ ref('int_ecommerce__shared_ids') }}
+    union all
+    select
+        'credit' as domain,
+        'applications' as table_name,
+        'device_fingerprint' as column_name,
+        customers as users
+    from {{ ref('int_credit__shared_ids') }}
+
+),
+
+refused_rows as (
+
+    {% for domain in domains -%}
+    select domain, table_name, reason, column_name from {{ ref('stg_' ~ domain ~ '__quarantine') }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
 horizons as (
 
     {% for domain in domains -%}
@@ -84,11 +111,50 @@ irregular as (
         domain,
         table_name,
         kind,
-        case kind when 'unparsed' then 'readable values' else 'values of the enumeration' end as expected,
-        {{ as_text('affected_rows') }} || ' rows differ' as observed,
+        case kind
+            when 'unparsed' then 'readable values'
+            when 'unknown_member' then 'values of the enumeration'
+            when 'implausible_time' then 'times from 1971 to 2199, or none'
+            when 'negative_value' then 'no value below the least of the contract'
+            when 'beyond_maximum' then 'no value above the greatest of the contract'
+            else 'ids that stand for somebody'
+        end as expected,
+        {{ as_text('affected_rows') }} || ' rows differ in ' || table_name || '.' || column_name as observed,
         true as passed,
         affected_rows as failed_rows
     from irregularities
+
+),
+
+refused as (
+
+    select
+        'landing.' || domain || '.' || table_name || '.refused.' || reason || '.' || column_name as check_id,
+        domain,
+        table_name,
+        'quarantine' as kind,
+        'counted, kept in dq_quarantine' as expected,
+        {{ as_text('count(*)') }} || ' rows refused for ' || table_name || '.' || column_name as observed,
+        true as passed,
+        count(*) as failed_rows
+    from refused_rows
+    group by domain, table_name, reason, column_name
+
+),
+
+shared as (
+
+    select
+        'landing.' || domain || '.' || table_name || '.shared_id.' || column_name as check_id,
+        domain,
+        table_name,
+        'shared_id' as kind,
+        'ids of few users each' as expected,
+        {{ as_text('count(*)') }} || ' ids (' || column_name || ') of up to ' || {{ as_text('max(users)') }} || ' users' as observed,
+        true as passed,
+        sum(users) as failed_rows
+    from shared_ids
+    group by domain, table_name, column_name
 
 ),
 
@@ -110,7 +176,7 @@ refused_traffic as (
 
 checks as (
 
-    {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'refused_traffic'] -%}
+    {% for part in ['presence', 'accounting', 'quarantined', 'refused', 'irregular', 'shared', 'refused_traffic'] -%}
     select check_id, domain, table_name, kind, expected, observed, passed, failed_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}

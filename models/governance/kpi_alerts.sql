@@ -242,7 +242,7 @@ uncoded_stops as (
         coalesce(shifts.starts_local_at, cast(stops.production_date as {{ type_ts() }})) as period_start,
         coalesce(shifts.ends_local_at, cast({{ add_days('stops.production_date', 1) }} as {{ type_ts() }})) as period_end,
         'machine+stop' as dimension,
-        stops.machine_id || '+' || {{ as_text('stops.stop_starts_at') }} as dimension_value,
+        {{ slice_member(['stops.machine_id', as_text('stops.stop_starts_at')]) }} as dimension_value,
         stops.uncoded_seconds / 60.0 as observed_value,
         cast(rules.threshold_value as {{ type_double() }}) as threshold_value,
         rules.comparison,
