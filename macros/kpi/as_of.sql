@@ -7,7 +7,7 @@
 {% macro as_of_row(domain, happenings, parameters, rule) -%}
 {#- engines want the percentile as a constant, so it is read from the dictionary when the query is written -#}
 {%- set percentile = namespace(value=1) -%}
-{%- if execute and not var('as_of') and load_relation(parameters) is not none -%}
+{%- if execute and not var('as_of') and parameters.database and parameters.schema and load_relation(parameters) is not none -%}
     {%- for row in run_query("select value from " ~ parameters ~ " where metric_id = '" ~ rule ~ "' and parameter = 'as_of_gap_percentile'") -%}
         {%- set percentile.value = row[0] -%}
     {%- endfor -%}
