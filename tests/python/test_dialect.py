@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -217,6 +218,26 @@ TYPED: dict[str, list[tuple[str, dict[str, Any]]]] = {
     ],
 }  # fmt: skip
 
+# pairs of texts that a plain join would confuse
+PAIRS = [
+    (a, b)
+    for a in ("A", "A+B", "A|B", "A\\", "A\\+", "+", "~", "")
+    for b in ("C", "B+C", "B|C", "\\+C", "+", "|", "~", "")
+]
+
+# quantity, price, product: exact to the last place, null beyond all reason
+PRODUCTS = [
+    (3000000, "0.0000004", Decimal("1.2")), (1, "1.2", Decimal("1.2")), (7, "0.000000000000000001", Decimal("7e-18")),
+    (3, "-19.99", Decimal("-59.97")), (9000000000000000000, "99999999999.5", None),
+]  # fmt: skip
+# first and last day of a series, and what is left of it between 1971 and 2200
+SPINES = [
+    ("0001-01-01", "1971-01-03", (date(1971, 1, 1), date(1971, 1, 3), 3)),
+    ("2199-12-30", "9999-12-31", (date(2199, 12, 30), date(2200, 1, 1), 3)),
+    ("2026-02-27", "2026-03-01", (date(2026, 2, 27), date(2026, 3, 1), 3)),
+    ("2026-03-02", "2026-03-01", None),
+]
+
 GRAINS = ["quarter_hour", "hour", "day", "week", "month", "quarter", "cohort_week", "cohort_month", "shift"]
 
 # key, number, text, flag, order
@@ -277,6 +298,19 @@ def models() -> dict[str, str]:
         "parsed_text": f"select n as k, {parsed}, {refused} from "
         + values(list(enumerate(texts)), ["n", "x"]),
         "parsed_typed": " union all ".join(typed),
+        "joins": "select k, {{ slice_member(['a', 'b']) }} as member, {{ joined_parts(['a', 'b'], '|') }} as key, "
+        "{{ hash_key(['a', 'b']) }} as hash, {{ slice_member(['a']) }} as single, {{ joined_parts(['a'], '|') }} as one from "
+        + "("
+        + " union all ".join(  # the engines escape a backslash differently
+            f"select {n} as k, {{{{ text_literal({json.dumps(a)}) }}}} as a, {{{{ text_literal({json.dumps(b)}) }}}} as b"
+            for n, (a, b) in enumerate(PAIRS)
+        )
+        + ") as t",
+        "products": "select k, {{ as_text(times_money('q', 'cast(p as ' ~ type_money() ~ ')')) }} as v from "
+        + values([(n, q, p) for n, (q, p, _) in enumerate(PRODUCTS)], ["k", "q", "p"]),
+        "bounded": "select k, min(d) as first, max(d) as last, count(*) as days from ("
+        "select k, {{ explode_dates('cast(a as date)', 'cast(b as date)') }} as d from "
+        + values([(n, a, b) for n, (a, b, _) in enumerate(SPINES)], ["k", "a", "b"]) + ") as s group by k",
         "zones": "select k, {{ to_utc('w', 'z') }} as utc, {{ to_local('w', 'z') }} as local from "
         + values(walls, ["k", "w", "z"]),
         "zone_literal": """select k, {{ to_utc('w', "'Europe/Berlin'") }} as utc, {{ to_local('w', "'UTC'") }} as same from """
@@ -340,9 +374,9 @@ def models() -> dict[str, str]:
                 {{ regexp_match('s', '^[a-z]+[.]$') }} as matched,
                 {{ regexp_replace_all('s', '[aeiou]', '_') }} as replaced,
                 {{ contains_ignore_case('s', "'AN'") }} as has_an,
-                s = {{ text_literal("it's a \\\\ back") }} as literal, {{ is_finite('ln(a + 1)') }} as finite,
+                s = {{ text_literal("it's a \\ back") }} as literal, {{ is_finite('ln(a + 1)') }} as finite,
                 {{ typed_null('money') }} as nothing
-            from (select k, a, b, case when k = 4 then {{ text_literal("it's a \\\\ back") }} else s end as s from """
+            from (select k, a, b, case when k = 4 then {{ text_literal("it's a \\ back") }} else s end as s from """
         + values(SCALARS, ["k", "a", "b", "s"]) + ") as t",
     }  # fmt: skip
 
@@ -435,6 +469,29 @@ def test_typed_columns_are_read_by_the_contract(table: Callable[[str], Rows]) ->
             for kind, wanted in expected.items():
                 (text,) = got[f"{number}.{place}.{kind}"]
                 assert (None if text is None else readers[kind](text)) == wanted, (raw, value, kind)
+
+
+def test_joined_texts_stay_apart(table: Callable[[str], Rows]) -> None:
+    got = table("joins")
+    assert len(got) == len(PAIRS)
+    for column in range(3):
+        assert len({row[column] for row in got.values()}) == len(PAIRS)
+    for number, (a, b) in enumerate(PAIRS):
+        assert got[number][3:] == (a, a)
+        if not {"+", "\\", "|", "~"} & {*a, *b}:
+            assert got[number][:2] == (f"{a}+{b}", f"{a}|{b}")
+
+
+def test_products_of_money_are_exact(table: Callable[[str], Rows]) -> None:
+    got = table("products")
+    for number, (_, _, wanted) in enumerate(PRODUCTS):
+        (text,) = got[number]
+        assert (None if text is None else Decimal(text)) == wanted
+
+
+def test_series_of_days_are_bounded(table: Callable[[str], Rows]) -> None:
+    got = table("bounded")
+    assert {n: got.get(n) for n in range(len(SPINES))} == {n: wanted for n, (_, _, wanted) in enumerate(SPINES)}
 
 
 def in_utc(wall: datetime, zone: str) -> datetime:
@@ -558,7 +615,8 @@ def test_scalars(table: Callable[[str], Rows]) -> None:
         ratio, log, *rest = got[k]
         assert ratio == (pytest.approx(a / b) if a is not None and b else None), k
         assert log == (pytest.approx(math.log(a)) if a else None), k
-        hashed = "|".join(["~" if v is None else str(v) for v in (k, a, s)] + ["2024-05-06"])
+        escaped = [re.sub(r"([\\|~])", r"\\\1", str(v)) if v is not None else "~" for v in (k, a, s)]
+        hashed = "|".join([*escaped, "2024-05-06"])
         assert rest[:6] == [
             None if above is None else int(above), max(both, default=None), min(both, default=None),
             a != b, a == b, hashlib.md5(hashed.encode()).hexdigest(),

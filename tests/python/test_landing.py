@@ -258,6 +258,10 @@ def _fill(table: Table) -> None:
         table.accept(table.plain(**({end: same} if start not in table.keys else {})))
         if start not in table.keys:
             table.accepted[-1][1][end] = same
+    if table.name == "shift_calendar":
+        day = dt.timedelta(days=1)
+        table.accept(table.plain(ends_at=BASE + day))
+        table.refuse(table.plain(ends_at=BASE + day + SECOND), "implausible_span", "ends_at")
     if table.own_time:
         later = AS_OF + SECOND
         ends = {end: later for start, end in SPANS.get(table.place, []) if start == table.own_time}
