@@ -49,8 +49,14 @@
 
 {# A text without the characters around it that show nothing. #}
 {% macro trimmed(expr) %}{{ return(adapter.dispatch('trimmed', 'kpi_warehouse')(expr)) }}{% endmacro %}
-{# Nearly every value begins and ends with a visible letter of ASCII: only the others pay for the long list. #}
-{% macro default__trimmed(expr) %}case when regexp_matches({{ expr }}, '^[!-~](.*[!-~])?$') then {{ expr }} else trim({{ expr }}, {{ kpi_warehouse.blank_characters() }}) end{% endmacro %}
+{# Nearly every value is ASCII (as many bytes as letters) and has no blank at its ends: only the others pay for the long list. #}
+{% macro default__trimmed(expr) -%}
+    case
+        when strlen({{ expr }}) = length({{ expr }}) and {{ expr }} >= '!'
+            {%- for code in kpi_warehouse.blank_codes() if code < 128 %} and not suffix({{ expr }}, chr({{ code }})){% endfor %} then {{ expr }}
+        else trim({{ expr }}, {{ kpi_warehouse.blank_characters() }})
+    end
+{%- endmacro %}
 {% macro spark__trimmed(expr) %}btrim({{ expr }}, {{ kpi_warehouse.blank_characters() }}){% endmacro %}
 
 {# What a raw type is: text, int, double, decimal, bool, date, ts, ts_other (needs a cast), tstz, other. #}

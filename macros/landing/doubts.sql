@@ -44,10 +44,10 @@
 
 {% macro doubt_about_id(id) -%}
     case
-        when lower({{ id }}) in ('{{ kpi_warehouse.words_for_nothing() | join("', '") }}') then 'word_for_nothing'
-        when lower({{ id }}) in ('{{ kpi_warehouse.digests_of_nothing() | join("', '") }}') then 'digest_of_nothing'
+        when length({{ id }}) <= 17 and lower({{ id }}) in ('{{ kpi_warehouse.words_for_nothing() | join("', '") }}') then 'word_for_nothing'
+        when length({{ id }}) in (32, 40, 64) and lower({{ id }}) in ('{{ kpi_warehouse.digests_of_nothing() | join("', '") }}') then 'digest_of_nothing'
         when {{ id }} like '00000000%' and {{ kpi_warehouse.regexp_match(id, '^[0]{8}-?[0]{4}-?[0]{4}-?[0]{4}-?[0]{12}$') }} then 'zero_id'
-        when lower({{ id }}) like '%e+%' and {{ kpi_warehouse.regexp_match(id, '^[+-]?[0-9]([.][0-9]+)?[eE][+][0-9]{2,3}$') }} then 'spreadsheet_number'
+        when {{ id }} like '%+%' and {{ kpi_warehouse.regexp_match(id, '^[+-]?[0-9]([.][0-9]+)?[eE][+][0-9]{2,3}$') }} then 'spreadsheet_number'
     end
 {%- endmacro %}
 
