@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
@@ -18,6 +19,8 @@ COMMANDS = {
     "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
     "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
+    "erase": ("kpi_warehouse.erasure", "erase_command", "Erase a person from everything that is kept."),
+    "identify": ("kpi_warehouse.privacy", "identify_command", "Give the ids back that pseudonyms stand for."),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
     "lineage": ("kpi_warehouse.governance.column_lineage", "lineage_command", "Show what a column is made of."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
@@ -64,6 +67,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="kpi-warehouse")
 def main() -> None:
     """KPI Warehouse: from raw events to governed, versioned KPIs."""
+    os.umask(os.umask(0o077) | 0o027)  # files are closed to others from their first byte on
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -25,25 +26,9 @@ from pathlib import Path
 import click
 import duckdb
 
+from kpi_warehouse.privacy import Publisher, modes, restrict
 from kpi_warehouse.project import project_root, published_path, warehouse_path
 from kpi_warehouse.sql import attach, identifier
-
-#: Columns of raw rows that name or trace a person: masked in the published quarantine.
-PERSONAL_COLUMNS = (
-    "user_id",
-    "device_id",
-    "cookie_id",
-    "phone_hash",
-    "fingerprint_id",
-    "ip",
-    "user_agent",
-    "customer_id",
-    "device_fingerprint",
-    "id_a",
-    "id_b",
-    "account_id",
-    "application_id",
-)
 
 #: Grains that never enter the ledger (their rows are dropped after 48 hours).
 PASSING_GRAINS = ("quarter_hour",)
@@ -112,12 +97,13 @@ def gate(db: duckdb.DuckDBPyConnection, catalog: str) -> None:
         raise GateShut(f"{len(failed)} checks failed, nothing is published:\n{lines}")
 
 
-def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int:
+def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, warehouse: Path, fresh: Path) -> int:
     """Copies schema `marts` of the warehouse into the fresh file; returns the number of tables and views.
 
     A view stays a view: the tables it reads are copied under their own schema, and its text loses the catalog, so
-    that it works under whatever name a reader attaches the file.
+    that it works under whatever name a reader attaches the file. Ids of persons become pseudonyms.
     """
+    private = Publisher(db, catalog, warehouse, project_root())
     names = db.execute(
         "select table_name, table_type from information_schema.tables "
         "where table_catalog = ? and table_schema = 'marts' order by 1",
@@ -127,24 +113,10 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
     db.execute("create schema fresh.marts")
     views = []
     for name, kind in names:
-        source = f"{identifier(catalog)}.marts.{identifier(name)}"
-        if name == "dq_quarantine":
-            masks = ", ".join(f"'{column}': '***'" for column in PERSONAL_COLUMNS)
-            db.execute(
-                f"""create table fresh.marts.dq_quarantine as
-                select * replace (
-                    case when row_key is null then null else md5(row_key) end as row_key,
-                    (select json_group_object(entry.key, case
-                        when map_contains(map {{{masks}}}, entry.key) and entry.value::varchar <> 'null'
-                            then to_json('***')
-                        else entry.value end)
-                     from json_each(raw_row::json) as entry)::varchar as raw_row
-                ) from {source}"""
-            )
-        elif kind == "VIEW":
-            views.append(_free_view(db, catalog, name))
+        if kind == "VIEW":
+            views.append(_free_view(db, catalog, name, private))
         else:
-            db.execute(f"create table fresh.marts.{identifier(name)} as select * from {source}")
+            db.execute(f"create table fresh.marts.{identifier(name)} as {private.select('marts', name)}")
     db.execute("detach fresh")
     if views:
         with duckdb.connect(str(fresh)) as alone:
@@ -154,7 +126,7 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
     return len(names)
 
 
-def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str:
+def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str, private: Publisher) -> str:
     """Text of a view of the marts without its catalog; copies what it reads into the fresh file."""
     row = db.execute(
         "select sql from duckdb_views() where database_name = ? and schema_name = 'marts' and view_name = ?",
@@ -168,7 +140,7 @@ def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str:
         if schema != "marts":
             place = f"{identifier(schema)}.{identifier(table)}"
             db.execute(f"create schema if not exists fresh.{identifier(schema)}")
-            db.execute(f"create table if not exists fresh.{place} as select * from {identifier(catalog)}.{place}")
+            db.execute(f"create table if not exists fresh.{place} as {private.select(schema, table)}")
     return reference.sub(r'"\1"."\2"', text)
 
 
@@ -418,6 +390,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
     Raises:
         GateShut: A check failed or a table is missing; the old file stays.
     """
+    modes()  # wrong ones are told before anything is written
     if not warehouse.exists():
         raise GateShut(f"{warehouse} does not exist: run `kpi build` first, or set KPI_WAREHOUSE")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -428,6 +401,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         leftover.unlink()
     fresh = target.parent / f"{target.name}.new-{publication_id[:8]}"
     ledger = target.parent / "ledger.duckdb"
+    before = os.umask(0o027)
     db = duckdb.connect()
     try:
         db.execute("set timezone = 'UTC'")
@@ -435,7 +409,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         catalog = warehouse.stem
         db.execute(attach(warehouse, catalog, read_only=True))
         gate(db, catalog)
-        tables = _copy_marts(db, catalog, fresh)
+        tables = _copy_marts(db, catalog, warehouse, fresh)
         open_ledger(db, ledger)
         _settle(db, target)
         now = _in_order(db, now)
@@ -460,10 +434,14 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         count = db.execute("select count(*) from fresh.marts.kpi_values").fetchone()
         values = int(count[0]) if count else 0
         db.execute("detach fresh")
+        restrict(fresh, "publication")
         fresh.replace(target)
         db.execute("update ledger.publications set state = 'published' where publication_id = ?", [publication_id])
     finally:
         db.close()
+        os.umask(before)
+        restrict(warehouse, "warehouse")
+        restrict(ledger, "ledger")
         for leftover in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             leftover.unlink(missing_ok=True)
     return Publication(target, publication_id, tables + 3, values, appended, restated, red, alerts)

@@ -191,6 +191,8 @@ def _staging_yml(domain: str, table: dict[str, Any], kind: str) -> str:
                 "data_type": TYPES[column["data_type"]],
             }
         )
+        if personal := _meta(column).get("personal"):
+            columns[-1]["config"] = {"meta": {"personal": personal}}
         if _meta(column).get("is_required"):
             required.append(column["name"])
     keys = [c["name"] for c in table["columns"] if _meta(c).get("is_key")]
