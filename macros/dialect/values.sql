@@ -68,3 +68,12 @@
 {% macro json_field(expr, name) %}{{ return(adapter.dispatch('json_field', 'kpi_warehouse')(expr, name)) }}{% endmacro %}
 {% macro default__json_field(expr, name) %}json_extract_string({{ expr }}, '$.{{ name }}'){% endmacro %}
 {% macro spark__json_field(expr, name) %}get_json_object({{ expr }}, '$.{{ name }}'){% endmacro %}
+
+{# HMAC-SHA-256 of a text in hex; key: a relation of one row with the padded key in hex (inner_pad, outer_pad). #}
+{% macro keyed_hash(message, key) %}{{ return(adapter.dispatch('keyed_hash', 'kpi_warehouse')(message, key)) }}{% endmacro %}
+{% macro default__keyed_hash(message, key) -%}
+    sha256((select unhex(outer_pad) from {{ key }}) || unhex(sha256((select unhex(inner_pad) from {{ key }}) || encode({{ message }}))))
+{%- endmacro %}
+{% macro spark__keyed_hash(message, key) -%}
+    sha2(concat((select unhex(outer_pad) from {{ key }}), unhex(sha2(concat((select unhex(inner_pad) from {{ key }}), encode({{ message }}, 'UTF-8')), 256))), 256)
+{%- endmacro %}

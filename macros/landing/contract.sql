@@ -31,6 +31,8 @@
             'is_key': kpi_warehouse.contract_meta(column, 'is_key', false),
             'is_required': kpi_warehouse.contract_meta(column, 'is_required', false),
             'accepted': kpi_warehouse.contract_meta(column, 'accepted', []),
+            'personal': kpi_warehouse.contract_meta(column, 'personal'),
+            'personal_type': kpi_warehouse.contract_meta(column, 'personal_type'),
             'has_happened': kpi_warehouse.contract_meta(column, 'has_happened', false),
         }) -%}
     {%- endfor -%}

@@ -9,7 +9,7 @@
       _unknown_columns     columns whose value lies outside the enumeration (kept as `unknown`)
       _is_duplicate        a row of the same key won
       _raw_row             the raw row as JSON, for refused rows
-    Reasons: missing_required, unparseable, no_identity, ends_before_start, from_the_future, or those of
+    Reasons: missing_required, unparseable, no_identity, ends_before_start, from_the_future, erased, or those of
     `judgements`: [{reason, column, condition}] over the parsed columns and those of `lookup`.
     lookup: {relation, key, columns}: another table's columns, joined on an equal key, for judgements only. With it
       the judgements are no longer of the row by itself: only the winner among duplicates is judged by them.
@@ -36,6 +36,7 @@ select 1 as parsing
         {{ exceptions.raise_compiler_error("Raw table " ~ domain ~ "." ~ table ~ " lacks the required column '" ~ column.name ~ "' (looked in " ~ raw.place ~ ", found: " ~ raw_types.keys() | join(', ') ~ "). Add the column, or remove the table: an absent table only leaves out the KPIs that count it.") }}
     {%- endfor -%}
 {%- endif -%}
+{%- set erased = kpi_warehouse.erased_condition(columns, raw_types) if raw.found else none -%}
 {%- set keys = columns | selectattr('is_key') | map(attribute='name') | list -%}
 {%- set newest_wins = kpi_warehouse.contract_meta(node, 'duplicate_winner', 'newest') != 'oldest' -%}
 with
@@ -48,6 +49,9 @@ raw_rows as (
         {{ adapter.quote(column.name) }} as {{ adapter.quote('raw_' ~ column.name | lower) }}{{ "," if not loop.last }}
         {%- endfor %}
     from {{ raw.relation }} as landed
+    {%- if erased is not none %}
+    where not {{ erased }}
+    {%- endif %}
     {%- else -%}
     select
         {%- for column in columns %}
@@ -254,6 +258,10 @@ select
     place_in_key > 1 as _is_duplicate,
     case when place_in_key = 1 then _raw_row end as _raw_row
 from every_row
+{%- if erased is not none %}
+union all
+{{ kpi_warehouse.erased_rows(columns, raw, erased) }}
+{%- endif %}
 {%- endif -%}
 {% endmacro %}
 

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kpi_warehouse.erasure import keep_list
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
 from kpi_warehouse.quality.frozen import broken
 from kpi_warehouse.sync import sync
@@ -211,6 +212,7 @@ def build(
         is_whole = not (selection or exclude or (target and target != "duckdb"))
         if is_whole:
             forget_results(warehouse)
+        keep_list(warehouse)  # rows of erased persons are refused at landing
         result = run_dbt(arguments, root)
         close_dbt_connections()
         if not result.success:

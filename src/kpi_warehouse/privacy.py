@@ -1,7 +1,8 @@
 """Privacy of what is published: keyed pseudonyms, the quarantine without persons, file modes, erased persons.
 
-A pseudonym is HMAC-SHA-256 of `<kind>:<id>` under the site's salt, its first 128 bits as `psn_<32 hex digits>`. The kind
-is part of the message, so user 7 and customer 7 are not told to be one; `user:U1` in `person_id` and `U1` in `user_id`
+A pseudonym is HMAC-SHA-256 of `<kind>:<id>` under the site's salt, its first 128 bits as `psn_<32 hex digits>`.
+The kind is part of the message, so user 7 and customer 7 are not told to be one;
+`user:U1` in `person_id` and `U1` in `user_id`
 are the same message and so the same pseudonym. The salt is never published and never in the warehouse.
 """
 
@@ -86,7 +87,7 @@ def _contract(root: Path, files: tuple[tuple[str, int, int], ...]) -> list[Contr
                             meta.get("personal_type"),
                             bool(meta.get("is_key")),
                             tuple(meta.get("accepted") or ()),
-                        )  # fmt: skip
+                        )
                     )
     return columns
 
@@ -176,7 +177,8 @@ def salt(warehouse: Path, *, create: bool = True) -> bytes:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(
-            f"the salt of the pseudonyms cannot be read from {path} ({error}): restore the file, or set KPI_PSEUDONYM_SALT"
+            f"the salt of the pseudonyms cannot be read from {path} ({error}): restore the file, "
+            "or set KPI_PSEUDONYM_SALT"
         ) from None
     if mode & 0o077:
         raise click.ClickException(f"{path} holds the salt and is open to others (mode {mode:04o}): chmod 600 {path}")
@@ -288,7 +290,6 @@ class Publisher:
         self._find_persons()
         self._find_members()
         token = _token("'row:' || domain || '.' || table_name || ':' || row_key")
-        key_shapes = " or ".join(f"regexp_matches(coalesce(row_key, ''), {literal(p)})" for p in _PERSONAL_SHAPES)
         shapes = " or ".join(f"regexp_matches(value, {literal(pattern)})" for pattern in _PERSONAL_SHAPES)
         db.execute(
             f"""create or replace temp table privacy_shown as
@@ -298,8 +299,11 @@ class Publisher:
                         when value is null then true
                         when len(accepted) > 0 then list_contains(accepted, value)
                         when type in ('ts', 'timestamp', 'date')
-                            then regexp_matches(value, '^\\d{{4}}[-/.]\\d{{1,2}}[-/.]\\d{{1,2}}[T ]?[0-9:.+Z -]{{0,30}}$')
-                        when type in ('num', 'int', 'money') then regexp_matches(value, '^[+-]?\\d{{1,9}}([.,]\\d{{1,12}})?$')
+                            then regexp_matches(
+                                value, '^\\d{{4}}[-/.]\\d{{1,2}}[-/.]\\d{{1,2}}[T ]?[0-9:.+Z -]{{0,30}}$'
+                            )
+                        when type in ('num', 'int', 'money')
+                            then regexp_matches(value, '^[+-]?\\d{{1,9}}([.,]\\d{{1,12}})?$')
                         when type = 'bool' then lower(value) in
                             ('true', 'false', '0', '1', '0.0', '1.0', 't', 'f', 'y', 'n', 'yes', 'no')
                         when type = 'text' then members.member is not null and persons.row_no is null and not ({shapes})
@@ -319,29 +323,17 @@ class Publisher:
             from judged group by row_no"""
         )
         return f"""
-            with refused as (
-                select privacy_refused.*, {token} as row_token, exists (
-                    select 1 from privacy_contract as contract
-                    where contract.domain = privacy_refused.domain and contract.table_name = privacy_refused.table_name
-                ) and not exists (
-                    select 1 from privacy_contract as contract
-                    where contract.domain = privacy_refused.domain and contract.table_name = privacy_refused.table_name
-                        and contract.is_key and (contract.personal is not null or contract.type = 'text')
-                ) and not exists (
-                    select 1 from privacy_persons as persons where persons.row_no = privacy_refused.row_no and persons.column_name = ''
-                ) and not ({key_shapes}) as is_plain_key
-                from privacy_refused
-            )
-            select refused.domain, refused.table_name,
-                case when refused.is_plain_key then refused.row_key else refused.row_token end as row_key,
-                refused.reason, refused.column_name, coalesce(shown.raw_row, '{{}}') as raw_row
-            from refused left join privacy_shown as shown on refused.row_no = shown.row_no"""
+            select domain, table_name, case when row_key is null then null else {token} end as row_key, reason,
+                column_name, coalesce(shown.raw_row, '{{}}') as raw_row
+            from (select * from privacy_refused) as refused
+            left join (select row_no as shown_no, raw_row from privacy_shown) as shown on row_no = shown_no"""
 
     def _staging(self) -> set[tuple[str, str]]:
         return {
             (table, column)
             for table, column in self.db.execute(
-                "select table_name, column_name from duckdb_columns() where database_name = ? and schema_name = 'staging'",
+                "select table_name, column_name from duckdb_columns() "
+                "where database_name = ? and schema_name = 'staging'",
                 [self.catalog],
             ).fetchall()
         }
@@ -532,7 +524,9 @@ def identify_command(pseudonyms: tuple[str, ...], form: str) -> None:
         raise click.ClickException(f"{warehouse} does not exist: run `kpi build` first, or set KPI_WAREHOUSE")
     rows = identify(warehouse, tokens, project_root())
     if not emit(rows, form, ("pseudonym", "kind", "id")):
-        print_table(("pseudonym", "kind", "id"), [[row["pseudonym"], row["kind"] or "", row["id"] or ""] for row in rows])
+        print_table(
+            ("pseudonym", "kind", "id"), [[row["pseudonym"], row["kind"] or "", row["id"] or ""] for row in rows]
+        )
     if unknown := [row["pseudonym"] for row in rows if row["id"] is None]:
         listed = ", ".join(unknown[:5]) + (" ..." if len(unknown) > 5 else "")
         raise click.ClickException(

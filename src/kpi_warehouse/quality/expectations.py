@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -579,7 +580,9 @@ def _result(item: Any) -> Result:
         for info in (item.exception_info or {}).values()
         if isinstance(info, dict) and info.get("raised_exception")
     ]
-    observed = f"could not be checked: {raised[0][:300]}" if raised else f"{failed} rows differ"
+    # messages of the engine quote values of the data, which may be a person's: the result is published
+    message = re.sub(r"'[^']*'?|\"[^\"]*\"?", "'…'", raised[0])[:300] if raised else ""
+    observed = f"could not be checked: {message}" if raised else f"{failed} rows differ"
     prefix = "" if item.success else f"{meta['severity']}, "
     return Result(
         meta["check_id"], meta["domain"], meta["table"], meta["kind"], ERROR if raised else meta["severity"],
