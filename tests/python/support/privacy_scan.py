@@ -34,27 +34,33 @@ def found(file: Path, ids: Iterable[str]) -> dict[str, list[str]]:
         ).fetchall()
         db.register("given", pa.table({"id": pa.array(wanted, pa.string())}))
         db.execute("create temp table wanted as select id from given")
+        db.execute("create temp table parts (place varchar, part varchar)")
         for schema, table, column in columns:
-            source = f"{identifier(schema)}.{identifier(table)}"
-            texts = f"select distinct lower(cast({identifier(column)} as varchar)) as text from {source}"
-            whole = [
-                row[0]
-                for row in db.execute(
-                    f"select text from ({texts}) as texts semi join wanted on text = id where length(text) > 3 limit 5"
-                ).fetchall()
-            ]
-            # every window of a text as long as an id: an id inside of a longer text has nowhere to hide
-            within = [
-                row[0]
-                for length in lengths
-                for row in db.execute(
-                    f"""select part from (
-                        select distinct unnest(list_transform(
-                            generate_series(1, length(text) - {length} + 1), i -> substr(text, i::int, {length}))) as part
-                        from ({texts}) as texts where length(text) >= {length} and not regexp_full_match(text, '[0-9a-f]{{32}}')
-                    ) as parts semi join wanted on part = id limit 5"""
-                ).fetchall()
-            ]
-            if whole or within:
-                hits[f"{schema}.{table}.{column}"] = [*whole, *within]
-    return hits
+            place = f"{schema}.{table}.{column}"
+            db.execute(
+                f"""insert into parts
+                with texts as (
+                    select distinct lower(cast({identifier(column)} as varchar)) as text
+                    from {identifier(schema)}.{identifier(table)}
+                )
+                select distinct ?, unnest(list_concat([text], regexp_extract_all(text, '[^ |:,;"{{}}]+')))
+                from texts where text is not null""",
+                [place],
+            )
+        db.execute("delete from parts where length(part) < 4 or regexp_full_match(part, '(psn_)?[0-9a-f]{32}')")
+        rows = db.execute("select distinct place, part from parts semi join wanted on part = id").fetchall()
+        # every window of a part as long as an id: an id inside of a longer one has nowhere to hide
+        db.execute("create temp table pieces as select distinct part from parts where length(part) between 7 and 400")
+        for length in lengths:
+            rows += db.execute(
+                f"""select distinct parts.place, found.id from (
+                    select part, unnest(list_transform(
+                        generate_series(1, length(part) - {length} + 1), i -> substr(part, i::int, {length}))) as piece
+                    from pieces where length(part) > {length}
+                ) as windows
+                inner join wanted as found on windows.piece = found.id
+                inner join parts on windows.part = parts.part"""
+            ).fetchall()
+        for place, item in rows:
+            hits.setdefault(place, []).append(item)
+    return {place: sorted(set(items))[:5] for place, items in hits.items()}
