@@ -49,13 +49,17 @@ def found(file: Path, ids: Iterable[str]) -> dict[str, list[str]]:
             )
         db.execute("delete from parts where length(part) < 4 or regexp_full_match(part, '(psn_)?[0-9a-f]{32}')")
         rows = db.execute("select distinct place, part from parts semi join wanted on part = id").fetchall()
-        # every window of a part as long as an id: an id inside of a longer one has nowhere to hide
+        # every window of a part as long as an id, not cut out of a longer word (`V1` is not in `EV1`): an id inside of a longer one has nowhere to hide
         db.execute("create temp table pieces as select distinct part from parts where length(part) between 7 and 400")
         for length in lengths:
             rows += db.execute(
                 f"""select distinct parts.place, found.id from (
                     select part, unnest(list_transform(
-                        generate_series(1, length(part) - {length} + 1), i -> substr(part, i::int, {length}))) as piece
+                        list_filter(
+                            generate_series(1, length(part) - {length} + 1),
+                            i -> not regexp_matches(substr('|' || part, i::int, 1), '[a-z0-9]')
+                                and not regexp_matches(substr(part || '|', (i + {length})::int, 1), '[a-z0-9]')
+                        ), i -> substr(part, i::int, {length}))) as piece
                     from pieces where length(part) > {length}
                 ) as windows
                 inner join wanted as found on windows.piece = found.id
