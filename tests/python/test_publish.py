@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from kpi_warehouse import marks
 from kpi_warehouse import publish as publishing
 
 KEY = "kpi_id varchar, version integer, domain varchar, period_grain varchar, period_start timestamp"
@@ -70,6 +71,18 @@ def make_warehouse(path: Path, rows: list[tuple], *, failed_checks: int = 0) -> 
                 "insert into marts.dq_results values (?, 'ecommerce', 'orders', 'test', '0', '3 rows', false, 3, null)",
                 [f"dbt.check_{number}"],
             )
+    return seal(path)
+
+
+def seal(path: Path) -> Path:
+    """Marks a warehouse as that of a complete build, as `kpi build` does last."""
+    with duckdb.connect(str(path)) as db:
+        if not db.execute("select 1 from marts.dq_results").fetchone():
+            db.execute(
+                "insert into marts.dq_results values ('landing.toy', 'ecommerce', 'orders', 'toy', '0', '0', true, 0, null)"
+            )
+    marks.begin(path, "toy-build", NOON)
+    marks.complete(path, "toy-build", 0, raw_checksum=None, code_checksum=None)
     return path
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,8 @@ import click
 import duckdb
 import yaml
 
+from kpi_warehouse import marks
+from kpi_warehouse.processes import die_with_parent, run_child
 from kpi_warehouse.quality.rules import ERROR, WARN, Rules
 
 if TYPE_CHECKING:
@@ -612,20 +613,21 @@ def record(warehouse: Path, results: Sequence[Result]) -> None:
             if db.execute("select 1 from information_schema.tables where table_name = 'kpi_values'").fetchall()
             else []
         )
-        db.execute("begin")
-        db.execute("delete from marts.dq_results where check_id like 'expectation.%'")
-        if results:
-            db.executemany(
-                "insert into marts.dq_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
+        with marks.resealing(db):
+            db.execute("begin")
+            db.execute("delete from marts.dq_results where check_id like 'expectation.%'")
+            if results:
+                db.executemany(
+                    "insert into marts.dq_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     [
-                        *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.passed, r.failed_rows),
-                        horizons.get(r.domain),
-                    ]
-                    for r in results
-                ],
-            )
-        db.execute("commit")
+                        [
+                            *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.passed, r.failed_rows),
+                            horizons.get(r.domain),
+                        ]
+                        for r in results
+                    ],
+                )
+            db.execute("commit")
 
 
 def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
@@ -645,7 +647,7 @@ def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
             str(answer),
             *([str(docs)] if docs else []),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_child(command)
         if done.returncode:
             raise click.ClickException("the expectations could not be run: " + "\n".join(done.stderr.splitlines()[-3:]))
         found = json.loads(answer.read_text(encoding="utf-8"))
@@ -655,5 +657,6 @@ def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
 
 
 if __name__ == "__main__":
+    die_with_parent(int(os.environ.get("KPI_PARENT") or os.getppid()))
     _found = run(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[4]) if len(sys.argv) > 4 else None)
     Path(sys.argv[3]).write_text(json.dumps(asdict(_found)), encoding="utf-8")

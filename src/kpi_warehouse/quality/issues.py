@@ -10,8 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
+from kpi_warehouse.files import attach, connect
 from kpi_warehouse.quality.rules import Rules
 
 #: Columns of `dq_issues`, with their types in the ledger.
@@ -70,7 +69,7 @@ def keep_issues(
     now = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
     rules = Rules(root)
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(warehouse)) as db:
+    with connect(warehouse, read_only=False) as db:
         found_table = db.execute(
             "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'dq_results'"
         ).fetchone()
@@ -81,7 +80,7 @@ def keep_issues(
                 case when passed then 'warn' else 'error' end, expected, observed, failed_rows, as_of
             from marts.dq_results where not passed or observed like 'warn,%' order by check_id"""
         ).fetchall()
-        db.execute(f"attach '{ledger}' as ledger")
+        attach(db, ledger, "ledger", read_only=False)
         db.execute(_TABLE)
         last = db.execute("select max(greatest(last_seen_at_run, resolved_at_run)) from ledger.issues").fetchone()
         if last and last[0] and last[0] > now:
