@@ -190,7 +190,8 @@ def test_restatement_names_its_cause(
 def test_a_number_that_vanishes_is_withdrawn_and_restated(tmp_path: Path, target: Path) -> None:
     publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")]), target, now=NOON)
     empty = make_warehouse(tmp_path / "w.duckdb", [])
-    assert publishing.publish(empty, target, now=NOON + dt.timedelta(days=1)).restated == 1
+    later = NOON + dt.timedelta(days=1)
+    assert publishing.publish(empty, target, now=later, allow_withdrawal="landed by mistake").restated == 1
     assert rows_of(target, "select is_withdrawn, current_value from marts.kpi_restatements") == [(True, None)]
 
 
@@ -213,7 +214,8 @@ def test_only_open_alerts_are_counted(tmp_path: Path, target: Path) -> None:
     later = [*rows[:2], ("a", 1, 6, 0.5, True, "green")]
     outcome = publishing.publish(make_warehouse(tmp_path / "w.duckdb", later), target, now=NOON)
     assert outcome.open_alerts == {"critical": 1}  # one is acknowledged, one no longer fires
-    none = publishing.publish(make_warehouse(tmp_path / "w.duckdb", []), target, now=NOON)
+    gone = make_warehouse(tmp_path / "w.duckdb", [])
+    none = publishing.publish(gone, target, now=NOON, allow_withdrawal="a test")
     assert none.open_alerts == {} and none.summary().startswith("open alerts: none")
 
 
