@@ -70,7 +70,7 @@
         {%- for result in results -%}
             {%- do done.update({result.node.unique_id: result.status | string}) -%}
             {%- if result.node.resource_type == 'test' -%}{%- set tests.count = tests.count + 1 -%}{%- endif -%}
-            {%- if result.status | string not in ('success', 'pass', 'warn') -%}{%- set tests.failed = true -%}{%- endif -%}
+            {%- if result.status | string not in ('success', 'pass', 'warn', 'no-op') -%}{%- set tests.failed = true -%}{%- endif -%}
         {%- endfor -%}
         {%- set missing = [] -%}
         {%- for id in kpi_warehouse.build_nodes() if id not in done -%}{%- do missing.append(id) -%}{%- endfor -%}

@@ -494,7 +494,11 @@ def table_checksums(db: duckdb.DuckDBPyConnection, catalog: str) -> list[tuple[s
         row = db.execute(f"select count(*), cast(coalesce(sum(hash(r)), 0) as varchar) from {source} as r").fetchone()
         assert row is not None
         found.append((name if schema == "marts" else f"{schema}.{name}", int(row[0]), str(row[1])))
-    return found
+    views = db.execute(
+        "select view_name, md5(sql) from duckdb_views() where database_name = ? and not internal order by all",
+        [catalog],
+    ).fetchall()
+    return found + [(f"view {name}", 0, text) for name, text in views]
 
 
 def _seal(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) -> None:
@@ -515,7 +519,7 @@ def _seal(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) 
         """create table fresh.marts.publication as
         select ? as publication_id, ?::timestamp as published_at_run, ? as ledger_id, ? as publication_hash,
             version() as duckdb_version, publications.* exclude (publication_id, published_at_run, state, file_checksum,
-            hash, sequence, previous_hash, entries, entries_checksum, tables_checksum)
+            hash, sequence, previous_hash, entry_count, entries_checksum, tables_checksum)
         from ledger.publications as publications where publication_id = ?""",
         [publication_id, now, identity.ledger_id, own, publication_id],
     )

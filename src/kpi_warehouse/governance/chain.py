@@ -29,7 +29,7 @@ PUBLICATION_COLUMNS = {
     "sequence": "bigint",
     "previous_hash": "varchar",
     "hash": "varchar",
-    "entries": "bigint",
+    "entry_count": "bigint",
     "entries_checksum": "varchar",
     "tables_checksum": "varchar",
     "file_checksum": "varchar",
@@ -46,7 +46,7 @@ PUBLICATION_COLUMNS = {
 #: What of a publication is hashed: all that it says when it is prepared; its state and file follow later.
 HASHED = (
     "publication_id", "published_at_run", "code_checksum", "raw_checksum", "raw_checksum_at", "sequence",
-    "previous_hash", "entries", "entries_checksum", "tables_checksum", "build_id", "actor", "host", "git_commit",
+    "previous_hash", "entry_count", "entries_checksum", "tables_checksum", "build_id", "actor", "host", "git_commit",
     "withdrawal_reason", "ledger_reason", "withdrawn", "restated",
 )  # fmt: skip
 ENTRY_COLUMNS = (
@@ -56,7 +56,7 @@ ENTRY_COLUMNS = (
 #: Checksum of rows of entries, whatever their order.
 ENTRIES_CHECKSUM = f"""
     select
-        count(*) as entries,
+        count(*) as entry_count,
         coalesce(cast(sum(md5_number_lower(cast(entry as varchar))) as varchar), '0') as checksum
     from (select {ENTRY_COLUMNS} from ledger.entries) as entry
 """
@@ -196,7 +196,7 @@ def link(db: duckdb.DuckDBPyConnection, publication_id: str) -> str:
     assert entries is not None
     tables = _tables_digest(db, publication_id)
     db.execute(
-        "update ledger.publications set entries = ?, entries_checksum = ?, tables_checksum = ? "
+        "update ledger.publications set entry_count = ?, entries_checksum = ?, tables_checksum = ? "
         "where publication_id = ?",
         [entries[0], entries[1], tables, publication_id],
     )
@@ -250,10 +250,10 @@ def problems(db: duckdb.DuckDBPyConnection) -> list[str]:
         if row["state"] == "prepared" and row["hash"] is None:
             continue  # of a run that died: the next publication settles it
         name = f"publication {row['publication_id'][:12]}"
-        if checksums.get(row["publication_id"], (0, "0")) != (row["entries"], row["entries_checksum"]):
+        if checksums.get(row["publication_id"], (0, "0")) != (row["entry_count"], row["entries_checksum"]):
             count = checksums.get(row["publication_id"], (0,))[0]
             found.append(
-                f"entries of {name} were changed ({count:,} are there, {row['entries'] or 0:,} were published)"
+                f"entries of {name} were changed ({count:,} are there, {row['entry_count'] or 0:,} were published)"
             )
         if row["tables_checksum"] != _tables_digest(db, row["publication_id"]):
             found.append(f"the checksums of the tables of {name} were changed")

@@ -38,7 +38,8 @@ class Toll:
                 *(f"    {line}" for line in self.details),
                 "Look at KPI_RAW_ROOT and at what was landed first. Where it is meant (data taken back on purpose, a "
                 "KPI given up, the demonstration made anew at another size): "
-                '`kpi build --allow-withdrawal "REASON"` or `kpi publish --allow-withdrawal "REASON"`; the ledger keeps the reason. To start over beside it, set '
+                '`kpi build --allow-withdrawal "REASON"` or '
+                '`kpi publish --allow-withdrawal "REASON"`; the ledger keeps the reason. To start over beside it, set '
                 "KPI_PUBLISHED to another folder.",
             ]
         )
