@@ -19,6 +19,8 @@ import click
 import duckdb
 from filelock import FileLock, Timeout
 
+from kpi_warehouse.sql import attach
+
 #: Seconds that a command waits for a file that somebody else holds (`KPI_WAIT_SECONDS`).
 PATIENCE = 60.0
 #: Names under which DuckDB or the publication attaches something else: no file may be called so.
@@ -41,16 +43,6 @@ class FileHeld(click.ClickException):
     """A file that another process holds for longer than this one waits (exit code 3)."""
 
     exit_code = 3
-
-
-def text_literal(text: object) -> str:
-    """A text as a literal of SQL."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A name as an identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 # --------------------------------------------------------------------------- which paths may be used
@@ -256,15 +248,14 @@ def connect(path: Path, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
         return _wait(path, lambda: duckdb.connect(str(path), read_only=read_only))
 
 
-def attach(db: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True) -> None:
+def attach_waiting(db: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True) -> None:
     """Attaches a DuckDB file as `name`, waiting for a process that holds it.
 
     Raises:
         FileHeld: It was held for longer than `patience()`.
         FileRefused: It cannot be read.
     """
-    options = " (read_only)" if read_only else ""
-    statement = f"attach {text_literal(path)} as {identifier(name)}{options}"
+    statement = attach(path, name, read_only=read_only)
     with _told(path):
         _wait(path, lambda: db.execute(statement))
 

@@ -6,7 +6,7 @@ import click
 import duckdb
 
 from kpi_warehouse import marks
-from kpi_warehouse.files import identifier
+from kpi_warehouse.sql import identifier
 
 
 class GateShut(click.ClickException):

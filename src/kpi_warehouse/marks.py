@@ -23,7 +23,8 @@ from pathlib import Path
 
 import duckdb
 
-from kpi_warehouse.files import connect, identifier
+from kpi_warehouse.files import connect
+from kpi_warehouse.sql import identifier
 
 MARK = """create table if not exists build.mark (
     build_id varchar, state varchar, command varchar, started_at_run timestamp, raw_checksum varchar,

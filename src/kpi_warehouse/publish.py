@@ -33,15 +33,13 @@ import duckdb
 
 from kpi_warehouse import marks
 from kpi_warehouse.files import (
-    attach,
+    attach_waiting,
     check_paths,
     connect,
     file_checksum,
-    identifier,
     publishing_to,
     raw_checksum,
     swap_in,
-    text_literal,
     wal_of,
 )
 from kpi_warehouse.gate import GateShut as GateShut
@@ -50,6 +48,7 @@ from kpi_warehouse.governance import chain
 from kpi_warehouse.governance.chain import open_ledger as open_ledger
 from kpi_warehouse.governance.withdrawal import toll
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
+from kpi_warehouse.sql import attach, identifier
 
 #: Columns of raw rows that name or trace a person: masked in the published quarantine.
 PERSONAL_COLUMNS = (
@@ -113,11 +112,11 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
         "where table_catalog = ? and table_schema = 'marts' order by 1",
         [catalog],
     ).fetchall()
-    db.execute(f"attach {text_literal(fresh)} as fresh")
+    db.execute(attach(fresh, "fresh"))
     db.execute("create schema fresh.marts")
     views = []
     for name, kind in names:
-        source = f'"{catalog}".marts."{name}"'
+        source = f"{identifier(catalog)}.marts.{identifier(name)}"
         if name == "dq_quarantine":
             masks = ", ".join(f"'{column}': '***'" for column in PERSONAL_COLUMNS)
             db.execute(
@@ -134,13 +133,13 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
         elif kind == "VIEW":
             views.append(_free_view(db, catalog, name))
         else:
-            db.execute(f'create table fresh.marts."{name}" as select * from {source}')
+            db.execute(f"create table fresh.marts.{identifier(name)} as select * from {source}")
     db.execute("detach fresh")
     if views:
         with duckdb.connect(str(fresh)) as alone:
             for text in views:
                 alone.execute(text)
-    db.execute(f"attach {text_literal(fresh)} as fresh")
+    db.execute(attach(fresh, "fresh"))
     return len(names)
 
 
@@ -152,14 +151,13 @@ def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str:
     ).fetchone()
     assert row is not None
     text = str(row[0])
-    reference = re.compile(rf'"?{re.escape(catalog)}"?\."?(\w+)"?\."?(\w+)"?')
+    spellings = "|".join(map(re.escape, (identifier(catalog), catalog)))
+    reference = re.compile(rf'(?:{spellings})\."?(\w+)"?\."?(\w+)"?')
     for schema, table in sorted(set(reference.findall(text))):
         if schema != "marts":
-            db.execute(f'create schema if not exists fresh."{schema}"')
-            db.execute(
-                f'create table if not exists fresh."{schema}"."{table}" as '
-                f'select * from "{catalog}"."{schema}"."{table}"'
-            )
+            place = f"{identifier(schema)}.{identifier(table)}"
+            db.execute(f"create schema if not exists fresh.{identifier(schema)}")
+            db.execute(f"create table if not exists fresh.{place} as select * from {identifier(catalog)}.{place}")
     return reference.sub(r'"\1"."\2"', text)
 
 
@@ -253,7 +251,7 @@ def check_ledger(target: Path) -> None:
     if not ledger.exists():
         raise _refused_ledger([f"{ledger} does not exist, but {target} was published with one"])
     with duckdb.connect() as db:
-        attach(db, ledger, "ledger")
+        attach_waiting(db, ledger, "ledger")
         if problem := ledger_objection(db, standing, ledger):
             raise _refused_ledger([problem])
 
@@ -581,7 +579,7 @@ def _publish(
         db.execute("set timezone = 'UTC'")
         # under the name that dbt gave it: views of the warehouse name their catalog
         catalog = warehouse.stem
-        attach(db, warehouse, catalog)
+        attach_waiting(db, warehouse, catalog)
         gate(db, catalog)
         mark = marks.read(db, catalog)
         tables = _copy_marts(db, catalog, fresh)

@@ -22,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from kpi_warehouse.files import attach
+from kpi_warehouse.files import attach_waiting
 
 #: Columns that earlier releases did not have, with their types.
 PUBLICATION_COLUMNS = {
@@ -79,7 +79,7 @@ def open_ledger(db: duckdb.DuckDBPyConnection, path: Path) -> None:
         FileRefused: It cannot be read.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    attach(db, path, "ledger", read_only=False)
+    attach_waiting(db, path, "ledger", read_only=False)
     db.execute(
         """create table if not exists ledger.publications (
             publication_id varchar primary key, state varchar, published_at_run timestamp, code_checksum varchar,

@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-from kpi_warehouse.files import attach, connect
+from kpi_warehouse.files import attach_waiting, connect
 from kpi_warehouse.quality.rules import Rules
 
 #: Columns of `dq_issues`, with their types in the ledger.
@@ -80,7 +80,7 @@ def keep_issues(
                 case when passed then 'warn' else 'error' end, expected, observed, failed_rows, as_of
             from marts.dq_results where not passed or observed like 'warn,%' order by check_id"""
         ).fetchall()
-        attach(db, ledger, "ledger", read_only=False)
+        attach_waiting(db, ledger, "ledger", read_only=False)
         db.execute(_TABLE)
         last = db.execute("select max(greatest(last_seen_at_run, resolved_at_run)) from ledger.issues").fetchone()
         if last and last[0] and last[0] > now:
