@@ -25,6 +25,7 @@ from kpi_warehouse.files import FileHeld, FileRefused, check_paths, check_raw_ro
 from kpi_warehouse.governance.verify import integrity, verify_file
 from kpi_warehouse.publish import GateShut
 
+from .conftest import Built
 from .test_publish import CRASHING, NOON, make_warehouse, rows_of
 
 ROW = ("ec_a", 1, 4, 0.5, True, "green")
@@ -474,6 +475,23 @@ def test_a_changed_publication_is_noticed(target: Path, harm: str) -> None:
     verify(1)
     publishing.publish(warehouse, target, now=NOON + dt.timedelta(days=1))
     verify(0)
+
+
+def test_an_updated_value_is_not_explained_as_official(
+    demo: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(demo.published.parent, tmp_path / "published")
+    copy = tmp_path / "published" / demo.published.name
+    monkeypatch.setenv("KPI_PUBLISHED", str(copy))
+    asked = ["explain", "ec_cvr", "--no-columns", "--json"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0 and json.loads(done.stdout)["integrity"]["is_as_published"] is True
+    copy.chmod(0o600)
+    alter(copy, "update marts.kpi_values set value = value * 2 where kpi_id = 'ec_cvr'")
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 1 and "not official" in done.stderr
+    assert json.loads(done.stdout)["integrity"]["changed_tables"] == ["kpi_values"]
+    verify(1)
 
 
 def test_a_publication_that_says_it_is_another_is_noticed(target: Path) -> None:
