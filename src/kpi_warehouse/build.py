@@ -224,7 +224,8 @@ def build(
     horizon = parse_as_of(as_of)
     allow_withdrawal = parse_reason("--allow-withdrawal", allow_withdrawal)
     accept_ledger = parse_reason("--accept-ledger", accept_ledger)
-    is_whole = not (selection or exclude or (target and target != "duckdb"))
+    is_duckdb = (target or os.environ.get("KPI_TARGET") or "duckdb") == "duckdb"
+    is_whole = is_duckdb and not (selection or exclude)
     landed = landed_tables(root)
     is_of_files = bool(landed) and os.environ.get("KPI_RAW_ROOT") != ""  # empty: tables of schemas raw_<domain>
     check_paths(warehouse, published_path(), raw_root() if is_of_files else None)
@@ -256,7 +257,7 @@ def build(
     with ends_cleanly(f"ended: {published_path()} stays as it was"), locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
         build_id = uuid.uuid4().hex
-        if target in (None, "duckdb"):
+        if is_duckdb:
             marks.begin(warehouse, build_id, dt.datetime.now(dt.UTC).replace(tzinfo=None))
         if is_whole:
             forget_results(warehouse)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -572,7 +571,9 @@ def _publish(
     ledger = target.parent / "ledger.duckdb"
     leftovers = list(target.parent.glob(f"{target.name}.new-*"))
     for leftover in leftovers:
-        os.truncate(leftover, 0)  # their names still say which publication was not swapped in
+        # their names still say which publication was not swapped in; their bytes are of no use
+        leftover.unlink()
+        leftover.touch()
     db = duckdb.connect()
     prepared = swapped = False
     try:
