@@ -6,6 +6,9 @@
 {# Natural logarithm; null where x is not above 0. #}
 {% macro safe_ln(x) %}(case when {{ x }} > 0 then ln({{ x }}) end){% endmacro %}
 
+{# A share of n rows on a scale on which chance is 1 / sqrt(n), whatever the share (Anscombe): from 0 to pi. #}
+{% macro arcsine_share(hits, n) %}(2 * asin(sqrt((greatest({{ hits }}, 0) + 0.375) / ({{ n }} + 0.75)))){% endmacro %}
+
 {# 1 / 0 / null. #}
 {% macro bool_to_int(condition) %}cast(({{ condition }}) as int){% endmacro %}
 
@@ -41,6 +44,11 @@
         {%- endfor -%}
     ))
 {%- endmacro %}
+
+{# A whole number that rows with the same values share; for comparison within one run, not to be kept. #}
+{% macro row_hash(exprs) %}{{ return(adapter.dispatch('row_hash', 'kpi_warehouse')(exprs)) }}{% endmacro %}
+{% macro default__row_hash(exprs) %}hash({{ exprs | join(', ') }}){% endmacro %}
+{% macro spark__row_hash(exprs) %}xxhash64({{ exprs | join(', ') }}){% endmacro %}
 
 {# A JSON object as text from {name: expression}; nulls are written. #}
 {% macro json_object(pairs) %}{{ return(adapter.dispatch('json_object', 'kpi_warehouse')(pairs)) }}{% endmacro %}

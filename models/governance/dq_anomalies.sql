@@ -1,11 +1,19 @@
 {#
-    Days that do not fit their own history: the middle of the same weekday in the baseline, and the distance from it
-    measured by the median distance of the judged days before. A day is never in its own baseline. Smaller spreads than
-    chance (of a count, of a share) or than a share of the middle are not taken. A day of the calendar is expected to be
-    unlike its weekday: it is no anomaly, and what other days are compared with leaves it out.
+    Every closed period of every series that is told of, against its own history, with a verdict: usual, anomaly, or not judged
+    and why. The middle is the median of the same weekday (of the weeks, of the months) before; where too few of them are there,
+    that of the neighbouring weekdays. The distance is told in what chance and the least effect of the rule allow, and divided by
+    how far the periods before lay off: the wider of their middle half and their middle nine tenths, around where they lay.
+    The limit grows with the number of series judged and with how little history is behind the spread.
+    A period is in no baseline of its own, a day of the calendar in none at all.
 #}
-{%- set domains = ['ecommerce', 'manufacturing', 'credit'] -%}
+{%- set effect = "(least_effect * case when scale = 'count' then middle / 2 else 1 end)" -%}
 with
+
+series as (
+
+    select * from {{ ref('dq_series') }}
+
+),
 
 rules as (
 
@@ -13,196 +21,85 @@ rules as (
 
 ),
 
-kpi_values as (
-
-    select * from {{ ref('kpi_values') }}
-
-),
-
-definitions as (
-
-    select * from {{ ref('stg_dictionary__definitions') }}
-
-),
-
-table_days as (
-
-    {% for domain in domains -%}
-    select domain, table_name, business_date, rows_accepted from {{ ref('stg_' ~ domain ~ '__days') }}
-    where has_own_time and business_date is not null
-    {{ "union all" if not loop.last }}
-    {% endfor %}
-
-),
-
 horizons as (
 
-    {% for domain in domains -%}
-    select '{{ domain }}' as domain, as_of from {{ ref('int_' ~ domain ~ '__as_of') }}
-    {{ "union all" if not loop.last }}
-    {% endfor %}
+    select domain, {{ add_days('max(' ~ date_of('as_of') ~ ')', -1) }} as last_date
+    from series
+    group by domain
 
 ),
 
 limits as (
 
     select
-        max(case when rule_id = 'anomaly_spread' then threshold end) as min_judged,
-        {% for kind in ['volume', 'value'] -%}
-        max(case when rule_id = 'anomaly_{{ kind }}' then threshold end) as {{ kind }}_z,
-        max(case when rule_id = 'anomaly_{{ kind }}' then baseline_days end) as {{ kind }}_days,
-        max(case when rule_id = 'anomaly_{{ kind }}' then min_points end) as {{ kind }}_points,
-        max(case when rule_id = 'anomaly_{{ kind }}' then min_rows end) as {{ kind }}_rows,
-        max(case when rule_id = 'anomaly_{{ kind }}' then floor_share end) as {{ kind }}_floor{{ "," if not loop.last }}
-        {% endfor %}
+        {% for grain in ['day', 'week', 'month'] -%}
+        max(case when rule_id = 'anomaly_{{ grain }}' then baseline_days end) as {{ grain }}_baseline,
+        max(case when rule_id = 'anomaly_{{ grain }}' then tested_days end) as {{ grain }}_tested,
+        max(case when rule_id = 'anomaly_{{ grain }}' then min_points end) as {{ grain }}_points,
+        {% endfor -%}
+        max(case when rule_id = 'anomaly_spread' then threshold end) as day_judged,
+        max(case when rule_id = 'anomaly_spread' then min_points end) as least_judged,
+        max(case when rule_id = 'anomaly_chance' then threshold end) as chance_of_alarm,
+        max(case when rule_id = 'anomaly_occasion' then threshold end) as occasion_factor
     from rules
-
-),
-
-calendar as (
-
-    select * from {{ ref('business_calendar') }}
-
-),
-
-calendar_days as (
-
-    select
-        calendar.kind,
-        calendar.name_en,
-        cast(days.business_date as date) as business_date
-    from calendar
-    cross join lateral {{ date_series('calendar.first_date', 'calendar.last_date', 'business_date') }} as days
-
-),
-
--- a shopping festival excuses the shop only
-expected_days as (
-
-    select
-        horizons.domain,
-        calendar_days.business_date,
-        {{ string_agg('calendar_days.name_en', ', ', 'calendar_days.name_en') }} as expected_because
-    from calendar_days
-    inner join horizons on calendar_days.kind <> 'shopping_festival' or horizons.domain = 'ecommerce'
-    group by horizons.domain, calendar_days.business_date
-
-),
-
--- a day without rows between the first and the last closed day counts as zero
-table_spans as (
-
-    select
-        table_days.domain,
-        table_days.table_name,
-        min(table_days.business_date) as first_date,
-        {{ add_days(date_of('horizons.as_of'), -1) }} as last_date,
-        horizons.as_of
-    from table_days
-    inner join horizons on table_days.domain = horizons.domain
-    where table_days.rows_accepted > 0
-    group by table_days.domain, table_days.table_name, horizons.as_of
-
-),
-
-every_day as (
-
-    select table_spans.domain, table_spans.table_name, days.business_date, table_spans.as_of
-    from table_spans
-    cross join lateral {{ date_series('table_spans.first_date', 'table_spans.last_date', 'business_date') }} as days
-    where table_spans.first_date <= table_spans.last_date
-
-),
-
-volumes as (
-
-    select
-        'volume' as kind,
-        every_day.domain,
-        every_day.table_name as series,
-        0 as version,
-        cast(every_day.business_date as date) as business_date,
-        cast(coalesce(table_days.rows_accepted, 0) as {{ type_double() }}) as value,
-        cast(coalesce(table_days.rows_accepted, 0) as {{ type_bigint() }}) as sample_size,
-        false as is_share,
-        every_day.as_of
-    from every_day
-    left join table_days
-        on every_day.domain = table_days.domain
-        and every_day.table_name = table_days.table_name
-        and every_day.business_date = table_days.business_date
-
-),
-
--- each version of a definition has a history of its own
-daily_values as (
-
-    select
-        'value' as kind,
-        kpi_values.domain,
-        kpi_values.kpi_id as series,
-        kpi_values.version,
-        {{ date_of('kpi_values.period_start') }} as business_date,
-        kpi_values.value,
-        kpi_values.sample_size,
-        definitions.unit = 'ratio' as is_share,
-        kpi_values.as_of
-    from kpi_values
-    inner join definitions
-        on kpi_values.kpi_id = definitions.kpi_id
-        and kpi_values.version = definitions.version
-    cross join limits
-    where
-        kpi_values.period_grain = 'day'
-        and kpi_values.dimension = 'all'
-        and kpi_values.is_final
-        and kpi_values.value is not null
-        and kpi_values.sample_size >= limits.value_rows
-        and definitions.status in ('active', 'parallel')
 
 ),
 
 points as (
 
-    {% for part in ['volumes', 'daily_values'] -%}
     select
-        {{ part }}.kind,
-        {{ part }}.domain,
-        {{ part }}.series,
-        {{ part }}.version,
-        {{ part }}.business_date,
-        {{ days_between_dates(date_literal('1970-01-01'), part ~ '.business_date') }} as day_number,
-        {{ part }}.value,
-        {{ part }}.sample_size,
-        {{ part }}.is_share,
-        {{ part }}.as_of,
-        expected_days.expected_because,
-        {%- set kind = 'volume' if part == 'volumes' else 'value' %}
-        limits.{{ kind }}_z as limit_z,
-        limits.{{ kind }}_days as baseline_days,
-        limits.{{ kind }}_points as min_points,
-        limits.{{ kind }}_rows as min_rows,
-        limits.{{ kind }}_floor as floor_share,
-        limits.min_judged
-    from {{ part }}
+        series.kind,
+        series.domain,
+        series.series,
+        series.version,
+        series.column_name,
+        series.member,
+        series.period_grain,
+        series.period_start,
+        series.period_number,
+        series.phase,
+        case when series.phase between 1 and 5 then 1 when series.phase > 5 then 2 else 0 end as phase_group,
+        series.value,
+        series.sample_size,
+        series.scale,
+        series.score,
+        series.chance,
+        series.unit as scale_unit,
+        series.expected_because,
+        series.brings_more,
+        series.comes_by_plan and series.kind in ('volume', 'slice', 'hours', 'gap') as comes_by_plan,
+        series.as_of,
+        rules.threshold as least_limit,
+        coalesce(rules.min_rows, 0) as min_rows,
+        -- the least effect: a share of the middle, on the scale of the score
+        rules.floor_share as least_effect,
+        case series.period_grain
+            when 'day' then limits.day_baseline
+            when 'week' then floor(limits.week_baseline / 7)
+            else floor(limits.month_baseline / 30)
+        end as baseline_periods,
+        case series.period_grain
+            when 'day' then limits.day_points when 'week' then limits.week_points else limits.month_points
+        end as min_points,
+        case series.period_grain when 'day' then limits.day_judged else limits.least_judged end as min_judged,
+        series.period_start > {{ add_days('horizons.last_date', '-case series.period_grain when \'day\' then limits.day_tested '
+            ~ 'when \'week\' then limits.week_tested else limits.month_tested end') }} as is_tested,
+        limits.chance_of_alarm,
+        limits.occasion_factor
+    from series
+    inner join rules on 'anomaly_' || series.kind = rules.rule_id
+    inner join horizons on series.domain = horizons.domain
     cross join limits
-    left join expected_days
-        on {{ part }}.domain = expected_days.domain
-        and {{ part }}.business_date = expected_days.business_date
-    {{ "union all" if not loop.last }}
-    {% endfor %}
 
 ),
 
-middles as (
+same_phase as (
 
     select
-        points.kind,
-        points.domain,
-        points.series,
-        points.version,
-        points.business_date,
+        points.kind, points.domain, points.series, points.version, points.column_name, points.member,
+        points.period_grain, points.period_start,
         count(*) as baseline_points,
+        {{ percentile_cont('earlier.score', 0.5) }} as middle,
         {{ percentile_cont('earlier.value', 0.5) }} as baseline_value
     from points
     inner join points as earlier
@@ -210,112 +107,248 @@ middles as (
         and points.domain = earlier.domain
         and points.series = earlier.series
         and points.version = earlier.version
-        and earlier.day_number < points.day_number
-        and earlier.day_number >= points.day_number - points.baseline_days
-        and mod(points.day_number - earlier.day_number, 7) = 0
+        and points.column_name = earlier.column_name
+        and points.member = earlier.member
+        and points.period_grain = earlier.period_grain
+        and points.phase = earlier.phase
+        and earlier.period_number < points.period_number
+        and earlier.period_number >= points.period_number - points.baseline_periods
         and earlier.expected_because is null
-    group by points.kind, points.domain, points.series, points.version, points.business_date
+    where points.kind <> 'step'
+    group by
+        points.kind, points.domain, points.series, points.version, points.column_name, points.member, points.period_grain, points.period_start
 
 ),
 
--- of a count the distance is told in its own chance, so that a weekend is compared like a weekday
+with_same_phase as (
+
+    select
+        points.*,
+        coalesce(same_phase.baseline_points, 0) as same_points,
+        same_phase.middle as same_middle,
+        same_phase.baseline_value as same_value
+    from points
+    left join same_phase
+        on points.kind = same_phase.kind
+        and points.domain = same_phase.domain
+        and points.series = same_phase.series
+        and points.version = same_phase.version
+        and points.column_name = same_phase.column_name
+        and points.member = same_phase.member
+        and points.period_grain = same_phase.period_grain
+        and points.period_start = same_phase.period_start
+
+),
+
+-- too few of the same weekday: the working days with each other, the days of the weekend with each other
+neighbours as (
+
+    select
+        points.kind, points.domain, points.series, points.version, points.column_name, points.member,
+        points.period_grain, points.period_start,
+        count(*) as baseline_points,
+        {{ percentile_cont('earlier.score', 0.5) }} as middle,
+        {{ percentile_cont('earlier.value', 0.5) }} as baseline_value,
+        ({{ percentile_cont('earlier.score', 0.9) }} - {{ percentile_cont('earlier.score', 0.1) }}) / 2.563 as scatter
+    from with_same_phase as points
+    inner join points as earlier
+        on points.kind = earlier.kind
+        and points.domain = earlier.domain
+        and points.series = earlier.series
+        and points.version = earlier.version
+        and points.column_name = earlier.column_name
+        and points.member = earlier.member
+        and points.period_grain = earlier.period_grain
+        and points.phase_group = earlier.phase_group
+        and earlier.period_number < points.period_number
+        and earlier.period_number >= points.period_number - points.baseline_periods
+        and earlier.expected_because is null
+    where points.kind <> 'step' and points.period_grain = 'day' and points.same_points < points.min_points
+    group by
+        points.kind, points.domain, points.series, points.version, points.column_name, points.member, points.period_grain, points.period_start
+
+),
+
+compared as (
+
+    select
+        points.*,
+        case when points.same_points >= points.min_points then points.same_points
+            else greatest(points.same_points, coalesce(neighbours.baseline_points, 0)) end as baseline_points,
+        case when points.same_points >= points.min_points then points.same_middle else neighbours.middle end as middle,
+        case when points.same_points >= points.min_points then points.same_value else neighbours.baseline_value end as baseline_value,
+        case when points.same_points >= points.min_points then 'same' else 'neighbours' end as baseline_kind,
+        case when points.same_points >= points.min_points then 0 else coalesce(neighbours.scatter, 0) end as scatter
+    from with_same_phase as points
+    left join neighbours
+        on points.kind = neighbours.kind
+        and points.domain = neighbours.domain
+        and points.series = neighbours.series
+        and points.version = neighbours.version
+        and points.column_name = neighbours.column_name
+        and points.member = neighbours.member
+        and points.period_grain = neighbours.period_grain
+        and points.period_start = neighbours.period_start
+
+),
+
 distances as (
 
     select
-        points.kind,
-        points.domain,
-        points.series,
-        points.version,
-        points.business_date,
-        points.day_number,
-        points.value,
-        points.sample_size,
-        points.is_share,
-        points.as_of,
-        points.expected_because,
-        points.limit_z,
-        points.baseline_days,
-        points.min_judged,
-        middles.baseline_points,
-        middles.baseline_value,
-        case
-            when points.kind = 'volume' then (points.value - middles.baseline_value) / sqrt(middles.baseline_value)
-            else points.value - middles.baseline_value
-        end as distance,
-        case
-            when points.kind = 'volume' then 1 + points.floor_share * sqrt(middles.baseline_value)
-            else greatest(
-                points.floor_share * abs(middles.baseline_value),
-                case
-                    when points.is_share and middles.baseline_value between 0 and 1 then sqrt(
-                        (middles.baseline_value * points.sample_size + 1) / (points.sample_size + 2)
-                        * (1 - (middles.baseline_value * points.sample_size + 1) / (points.sample_size + 2))
-                        / points.sample_size
-                    )
-                    else 0
-                end
-            )
-        end as least_spread
-    from points
-    inner join middles
-        on points.kind = middles.kind
-        and points.domain = middles.domain
-        and points.series = middles.series
-        and points.version = middles.version
-        and points.business_date = middles.business_date
-    where
-        middles.baseline_points >= points.min_points
-        and (points.kind <> 'volume' or middles.baseline_value >= points.min_rows)
+        compared.*,
+        sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}) as unit,
+        (score - middle) / nullif(sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}), 0) as distance
+    from compared
+    where baseline_points >= min_points and middle is not null
 
 ),
 
 spreads as (
 
     select
-        distances.kind,
-        distances.domain,
-        distances.series,
-        distances.version,
-        distances.business_date,
-        count(*) as judged_days,
-        1.4826 * {{ percentile_cont('abs(earlier.distance)', 0.5) }} as spread
+        distances.kind, distances.domain, distances.series, distances.version, distances.column_name, distances.member,
+        distances.period_grain, distances.period_start,
+        count(*) as judged_points,
+        {{ safe_divide(count_where('earlier.value > 0'), 'count(*)') }} as active_share,
+        {{ percentile_cont('earlier.distance', 0.5) }} as usual_distance,
+        greatest(
+            1,
+            ({{ percentile_cont('earlier.distance', 0.75) }} - {{ percentile_cont('earlier.distance', 0.25) }}) / 1.349,
+            ({{ percentile_cont('earlier.distance', 0.95) }} - {{ percentile_cont('earlier.distance', 0.05) }}) / 3.29
+        ) as spread
     from distances
     inner join distances as earlier
         on distances.kind = earlier.kind
         and distances.domain = earlier.domain
         and distances.series = earlier.series
         and distances.version = earlier.version
-        and earlier.day_number < distances.day_number
-        and earlier.day_number >= distances.day_number - distances.baseline_days
+        and distances.column_name = earlier.column_name
+        and distances.member = earlier.member
+        and distances.period_grain = earlier.period_grain
+        and earlier.period_number < distances.period_number
+        and earlier.period_number >= distances.period_number - distances.baseline_periods
         and earlier.expected_because is null
-    group by distances.kind, distances.domain, distances.series, distances.version, distances.business_date
+    where distances.is_tested
+    group by
+        distances.kind, distances.domain, distances.series, distances.version, distances.column_name, distances.member,
+        distances.period_grain, distances.period_start
+
+),
+
+measured as (
+
+    select
+        points.kind, points.domain, points.series, points.version, points.column_name, points.member,
+        points.period_grain, points.period_start, points.value, points.sample_size, points.scale, points.score, points.chance,
+        points.scale_unit, points.expected_because, points.brings_more, points.comes_by_plan, points.as_of, points.least_limit, points.min_rows,
+        points.chance_of_alarm, points.occasion_factor, points.min_points, points.min_judged,
+        points.baseline_points, points.baseline_value, points.baseline_kind,
+        distances.middle, distances.unit,
+        spreads.active_share,
+        coalesce(spreads.judged_points, 0) as judged_points,
+        spreads.usual_distance,
+        spreads.spread,
+        (distances.distance - spreads.usual_distance) / spreads.spread as robust_z,
+        -- what the loss of all rows, or a size twice as large, would be
+        (case
+            when points.kind in ('duplicates', 'stuck') then 3.141592653589793 - distances.middle
+            when points.kind = 'gap' then sqrt(2 * points.sample_size / points.scale_unit) - distances.middle
+            when points.scale = 'count' then distances.middle - 2 * sqrt(0.375)
+            when points.kind = 'slice' then distances.middle - {{ arcsine_share('0', 'points.sample_size') }}
+            when points.kind = 'hours' then 1 - distances.middle
+            when points.scale = 'size' then ln(2)
+        end / distances.unit) / spreads.spread as reach
+    from compared as points
+    left join distances
+        on points.kind = distances.kind
+        and points.domain = distances.domain
+        and points.series = distances.series
+        and points.version = distances.version
+        and points.column_name = distances.column_name
+        and points.member = distances.member
+        and points.period_grain = distances.period_grain
+        and points.period_start = distances.period_start
+    left join spreads
+        on points.kind = spreads.kind
+        and points.domain = spreads.domain
+        and points.series = spreads.series
+        and points.version = spreads.version
+        and points.column_name = spreads.column_name
+        and points.member = spreads.member
+        and points.period_grain = spreads.period_grain
+        and points.period_start = spreads.period_start
+    where points.is_tested
+
+),
+
+-- chance among so many, in a distribution with tails as thick as so little history makes them; on a day of the calendar
+-- only what no occasion explains, and that with a wider limit
+limited as (
+
+    select
+        measured.*,
+        case when kind in ('gap', 'duplicates', 'stuck', 'hours') then robust_z else abs(robust_z) end as distance,
+        (case
+            when judged_points > 1 then greatest(
+                least_limit,
+                sqrt((judged_points - 1) * (exp(least(
+                    2 * ln({{ count_where('judged_points >= min_judged') }} over (partition by kind, period_grain) / chance_of_alarm)
+                    / (judged_points - 1), 700
+                )) - 1))
+            )
+        end)
+        * case
+            when expected_because is null or kind in ('gap', 'volume') then 1
+            else occasion_factor
+        end as limit_z
+    from measured
 
 ),
 
 judged as (
 
     select
-        distances.kind,
-        distances.domain,
-        distances.series,
-        distances.version,
-        distances.business_date,
-        distances.value,
-        distances.sample_size,
-        distances.baseline_value,
-        distances.baseline_points,
-        distances.limit_z,
-        distances.as_of,
-        distances.expected_because,
-        {{ safe_divide('distances.distance', 'greatest(spreads.spread, distances.least_spread)') }} as robust_z
-    from distances
-    inner join spreads
-        on distances.kind = spreads.kind
-        and distances.domain = spreads.domain
-        and distances.series = spreads.series
-        and distances.version = spreads.version
-        and distances.business_date = spreads.business_date
-    where spreads.judged_days >= distances.min_judged
+        limited.*,
+        case
+            when comes_by_plan then 'planned'
+            when kind <> 'step' and expected_because is not null and (
+                (kind in ('volume', 'gap', 'hours', 'slice') and not brings_more)
+                or kind = 'value'
+                or (kind = 'volume' and robust_z > limit_z)
+            ) then 'occasion'
+            when kind = 'median' and sample_size < min_rows then 'too_few_rows'
+            when kind <> 'step' and (robust_z is null or limit_z is null or judged_points < min_judged) then 'no_history'
+            when kind = 'volume' and active_share > 0 and active_share < 0.5 and 2 * sqrt(0.375) >= middle - 0.0001 then 'irregular'
+            when kind <> 'step' and distance <= limit_z and reach <= limit_z then 'too_few_rows'
+        end as reason
+    from limited
+
+),
+
+told as (
+
+    select
+        judged.*,
+        case
+            when reason is not null then 'not_judged'
+            when kind = 'step' then case when abs(score) > ln(least_limit) then 'anomaly' else 'usual' end
+            when distance > limit_z then 'anomaly'
+            else 'usual'
+        end as verdict,
+        middle + usual_distance * unit as usual_score,
+        limit_z * spread * unit as half_width
+    from judged
+
+),
+
+bounds as (
+
+    select
+        told.*,
+        {% for name, score in [('baseline', 'middle'), ('expected_low', '(usual_score - half_width)'), ('expected_high', '(usual_score + half_width)')] -%}
+        {{ unscored(score) }} as {{ name }}{{ "," if not loop.last }}
+        {% endfor %}
+    from told
 
 )
 
@@ -323,15 +356,26 @@ select
     kind,
     domain,
     series,
-    cast(version as int) as version,
-    business_date,
+    version,
+    column_name,
+    member,
+    period_grain,
+    period_start as business_date,
     value,
     sample_size,
-    cast(baseline_value as {{ type_double() }}) as baseline_value,
+    cast(case when kind = 'step' then value / exp(score) else baseline end as {{ type_double() }}) as baseline_value,
     cast(baseline_points as int) as baseline_points,
-    cast(robust_z as {{ type_double() }}) as robust_z,
-    cast(limit_z as {{ type_double() }}) as limit_z,
+    cast(case
+        when kind in ('gap', 'duplicates', 'stuck', 'hours') then 0
+        when kind = 'step' then value / exp(score) / least_limit
+        else expected_low
+    end as {{ type_double() }}) as expected_low,
+    cast(case when kind = 'step' then value / exp(score) * least_limit else expected_high end as {{ type_double() }}) as expected_high,
+    cast(case when kind = 'step' then score else robust_z end as {{ type_double() }}) as robust_z,
+    cast(case when kind = 'step' then ln(least_limit) else limit_z end as {{ type_double() }}) as limit_z,
     {{ as_text('expected_because') }} as expected_because,
-    coalesce(abs(robust_z) > limit_z, false) and expected_because is null as is_anomaly,
+    verdict,
+    {{ as_text('reason') }} as reason,
+    verdict = 'anomaly' as is_anomaly,
     as_of
-from judged
+from bounds

@@ -76,6 +76,8 @@ AUDITS = {
     "landed": "What was landed and holds accepted rows, one row per table and column.",
     "irregularities": "Accepted rows with unreadable or unknown values, one row per table, column and kind.",
     "days": "What became of the rows of each business day, one row per table and day.",
+    "profile": "What the accepted rows of each business day are like (how many in each hour, of each member of a slice, "
+    "their middle values, twins, counters), one row per table, day, measure, column, member and hour.",
 }
 
 #: Columns of each audit: name -> description. The first ones named in AUDIT_KEYS are its grain.
@@ -128,6 +130,22 @@ AUDIT_COLUMNS = {
         "rows_irregular": "Accepted rows with unreadable or unknown values.",
         "rows_late": "Accepted rows that arrived later than rule `late_row` of the dictionary allows.",
     },
+    "profile": {
+        "domain": "Domain.",
+        "table_name": "Raw table.",
+        "comes_by_plan": "The contract says that its rows come by decision (`profile_volume: planned`).",
+        "business_date": "Business day of the row's own time, or of the time that the contract gives it (`profile_time`).",
+        "measure": "rows (of an hour), median (of a column), twins (rows equal in all but their key), counter (readings "
+        "while it must move) or step (a reference value against the one before).",
+        "column_name": "Column (or slice) that is looked at; `all` for the whole row.",
+        "member": "Member of the slice, machine of a counter or key of a reference value; `all` for all rows.",
+        "hour_of_day": "Hour on the business clock; -1 where the measure is of the day.",
+        "row_count": "Rows counted.",
+        "hit_count": "Of these: repeated values (median), twins, or unchanged readings.",
+        "lower_quartile": "First quartile of the column, or of the seconds for one count.",
+        "middle": "Their median; of a step the value.",
+        "upper_quartile": "Third quartile; of a step the value before.",
+    },
 }
 AUDIT_KEYS = {
     "quarantine": None,
@@ -136,6 +154,7 @@ AUDIT_KEYS = {
     "landed": ["table_name", "column_name"],
     "irregularities": ["table_name", "column_name", "kind"],
     "days": ["table_name", "business_date"],
+    "profile": ["table_name", "business_date", "measure", "column_name", "member", "hour_of_day"],
 }
 
 

@@ -1,0 +1,116 @@
+"""Faults planted in landed rows, and what the anomaly checks then say: no dbt run a fault, one transaction instead.
+
+The rows of the landed tables (`base_…`) are changed as a broken feed would have changed them, the profile of their domain, the
+series and the verdicts are made again from the compiled models, and all of it is rolled back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from .lander import Lander
+
+DOMAINS = ("ecommerce", "manufacturing", "credit")
+SELECTION = ("path:models/staging", *(f"+int_{domain}__as_of" for domain in DOMAINS))
+ZONE = "Asia/Shanghai"
+
+Finding = tuple[str, str, str, str, str, dt.date]
+FINDINGS = """select kind, series, column_name, member, period_grain, business_date from marts.dq_anomalies
+    where is_anomaly order by all"""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, as SQL on the landed rows of one table.
+
+    Attributes:
+        name: What happened.
+        table: `domain.table` that it happened to.
+        harm: SQL statements for a day; `{base}` is the landed table, `{day}` the day, `{local}` makes a UTC column local.
+        lasts: The fault begins on that day and goes on; else it is of that day alone.
+    """
+
+    name: str
+    table: str
+    harm: Sequence[str]
+    lasts: bool = False
+
+    def statements(self, day: dt.date) -> list[str]:
+        """Its SQL for a day."""
+        domain, table = self.table.split(".")
+        words = {"base": f"staging.base_{domain}__{table}", "day": f"date '{day}'"}
+        return [text.format(**words) for text in self.harm]
+
+    def told_on(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of its table and of the very day (of a fault that lasts: of that day or one after it)."""
+        mine = [f for f in findings if f[1] == self.table.split(".")[1] and f[4] == "day"]
+        return [f for f in mine if f[5] == day or (self.lasts and f[5] > day)]
+
+    def told_of(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of its table in a week or month that the fault lies in."""
+        ends = {"week": dt.timedelta(days=6), "month": dt.timedelta(days=27), "day": dt.timedelta(0)}
+        mine = [f for f in findings if f[1] == self.table.split(".")[1] and f[4] != "day"]
+        return [f for f in mine if f[5] + ends[f[4]] >= day and (self.lasts or f[5] <= day)]
+
+
+class AnomalyBench:
+    """The anomaly checks over one landed demonstration.
+
+    Args:
+        lander: With the demonstration landed.
+        folder: Of the copy of its warehouse that is worked on.
+        kpi_values: SQL of the KPI values to judge; none: values are left out.
+    """
+
+    def __init__(self, lander: Lander, folder: Path, kpi_values: str | None = None) -> None:
+        nothing = "select {} where false".format(
+            ", ".join(
+                f"cast(null as {kind}) as {name}"
+                for name, kind in {
+                    "kpi_id": "varchar", "version": "int", "domain": "varchar", "period_grain": "varchar",
+                    "period_start": "timestamp", "period_end": "timestamp", "dimension": "varchar",
+                    "dimension_value": "varchar", "numerator": "double", "denominator": "double", "value": "double",
+                    "sample_size": "bigint", "is_final": "boolean", "as_of": "timestamp",
+                }.items()
+            )
+        )  # fmt: skip
+        with duckdb.connect(str(lander.warehouse)) as db:
+            db.execute("create schema if not exists marts")
+            db.execute(f"create or replace table marts.kpi_values as {kpi_values or nothing}")
+        lander.dbt("run", "--select", *SELECTION)
+        done = lander.dbt("run", "--select", "dq_series", "dq_anomalies")
+        compiled = lander.dbt("compile", "--select", *(f"stg_{domain}__profile" for domain in DOMAINS))
+        self.models = {r.node.name: r.node for r in [*done.results, *compiled.results]}
+        self.db = duckdb.connect(shutil.copy(lander.warehouse, folder), config={"threads": 2})
+        self.db.execute("set TimeZone = 'UTC'")
+        self.clean = self.findings()
+
+    def close(self) -> None:
+        """Lets go of the warehouse."""
+        self.db.close()
+
+    def findings(self) -> list[Finding]:
+        """Anomalies as the models say now."""
+        return self.db.execute(FINDINGS).fetchall()
+
+    def _make(self, name: str) -> None:
+        node = self.models[name]
+        self.db.execute(f"create or replace table {node.relation_name} as {node.compiled_code}")
+
+    def after(self, domain: str, statements: Sequence[str], look: Callable[[], list] | None = None) -> list:
+        """What is found (or seen by `look`) after these statements; the landed rows are as before afterwards."""
+        self.db.execute("begin")
+        try:
+            for statement in statements:
+                self.db.execute(statement)
+            for name in (f"stg_{domain}__profile", "dq_series", "dq_anomalies"):
+                self._make(name)
+            return (look or self.findings)()
+        finally:
+            self.db.execute("rollback")
