@@ -2,7 +2,7 @@
     Every closed period of every series that is told of, against its own history, with a verdict: usual, anomaly, or not judged
     and why. The middle is the median of the same weekday (of the weeks, of the months) before; where too few of them are there,
     that of the neighbouring weekdays. The distance is told in what chance and the least effect of the rule allow, and divided by
-    how far the periods before lay off: the wider of their middle half and their middle nine tenths, around where they lay.
+    how far the periods before lay off: the wider of their middle half and their middle four fifths, around where they lay.
     The limit grows with the number of series judged and with how little history is behind the spread.
     A period is in no baseline of its own, a day of the calendar in none at all.
 #}
@@ -65,6 +65,7 @@ points as (
         series.score,
         series.chance,
         series.unit as scale_unit,
+        series.since_date,
         series.expected_because,
         series.brings_more,
         series.comes_by_plan and series.kind in ('volume', 'slice', 'hours', 'gap') as comes_by_plan,
@@ -214,7 +215,7 @@ spreads as (
         greatest(
             1,
             ({{ percentile_cont('earlier.distance', 0.75) }} - {{ percentile_cont('earlier.distance', 0.25) }}) / 1.349,
-            ({{ percentile_cont('earlier.distance', 0.95) }} - {{ percentile_cont('earlier.distance', 0.05) }}) / 3.29
+            ({{ percentile_cont('earlier.distance', 0.9) }} - {{ percentile_cont('earlier.distance', 0.1) }}) / 2.563
         ) as spread
     from distances
     inner join distances as earlier
@@ -240,7 +241,7 @@ measured as (
     select
         points.kind, points.domain, points.series, points.version, points.column_name, points.member,
         points.period_grain, points.period_start, points.value, points.sample_size, points.scale, points.score, points.chance,
-        points.scale_unit, points.expected_because, points.brings_more, points.comes_by_plan, points.as_of, points.least_limit, points.min_rows,
+        points.scale_unit, points.since_date, points.expected_because, points.brings_more, points.comes_by_plan, points.as_of, points.least_limit, points.min_rows,
         points.chance_of_alarm, points.occasion_factor, points.min_points, points.min_judged,
         points.baseline_points, points.baseline_value, points.baseline_kind,
         distances.middle, distances.unit,
@@ -255,7 +256,7 @@ measured as (
             when points.kind = 'gap' then sqrt(2 * points.sample_size / points.scale_unit) - distances.middle
             when points.scale = 'count' then distances.middle - 2 * sqrt(0.375)
             when points.kind = 'slice' then distances.middle - {{ arcsine_share('0', 'points.sample_size') }}
-            when points.kind = 'hours' then 1 - distances.middle
+            when points.kind = 'hours' then sqrt(points.sample_size)
             when points.scale = 'size' then ln(2)
         end / distances.unit) / spreads.spread as reach
     from compared as points
@@ -281,7 +282,8 @@ measured as (
 
 ),
 
--- chance among so many, in a distribution with tails as thick as so little history makes them; on a day of the calendar
+-- chance among so many, in a distribution with tails as thick as so little history makes them (a spread that is never below
+-- chance is known better than its number of points says: they count twice); on a day of the calendar
 -- only what no occasion explains, and that with a wider limit
 limited as (
 
@@ -289,11 +291,11 @@ limited as (
         measured.*,
         case when kind in ('gap', 'duplicates', 'stuck', 'hours') then robust_z else abs(robust_z) end as distance,
         (case
-            when judged_points > 1 then greatest(
+            when judged_points > 0 then greatest(
                 least_limit,
-                sqrt((judged_points - 1) * (exp(least(
+                sqrt((2 * judged_points - 1) * (exp(least(
                     2 * ln({{ count_where('judged_points >= min_judged') }} over (partition by kind, period_grain) / chance_of_alarm)
-                    / (judged_points - 1), 700
+                    / (2 * judged_points - 1), 700
                 )) - 1))
             )
         end)
@@ -341,14 +343,46 @@ told as (
 
 ),
 
+-- of a week or month: the day that lies furthest off on its side
+worst_days as (
+
+    select
+        told.kind, told.domain, told.series, told.version, told.column_name, told.member, told.period_grain, told.period_start,
+        {{ arg_max('days.period_start', ['abs(days.robust_z)', 'days.period_start']) }} as worst_date
+    from told
+    inner join told as days
+        on told.kind = days.kind
+        and told.domain = days.domain
+        and told.series = days.series
+        and told.version = days.version
+        and told.column_name = days.column_name
+        and told.member = days.member
+        and told.period_start <= days.period_start
+        and days.period_start < {{ add_days('told.period_start', "case told.period_grain when 'week' then 7 else 31 end") }}
+        and days.robust_z * told.robust_z > 0
+    where told.verdict = 'anomaly' and told.period_grain in ('week', 'month') and days.period_grain = 'day'
+    group by told.kind, told.domain, told.series, told.version, told.column_name, told.member, told.period_grain, told.period_start
+
+),
+
 bounds as (
 
     select
         told.*,
+        coalesce(worst_days.worst_date, told.since_date, told.period_start) as worst_date,
         {% for name, score in [('baseline', 'middle'), ('expected_low', '(usual_score - half_width)'), ('expected_high', '(usual_score + half_width)')] -%}
         {{ unscored(score) }} as {{ name }}{{ "," if not loop.last }}
         {% endfor %}
     from told
+    left join worst_days
+        on told.kind = worst_days.kind
+        and told.domain = worst_days.domain
+        and told.series = worst_days.series
+        and told.version = worst_days.version
+        and told.column_name = worst_days.column_name
+        and told.member = worst_days.member
+        and told.period_grain = worst_days.period_grain
+        and told.period_start = worst_days.period_start
 
 )
 
@@ -361,6 +395,7 @@ select
     member,
     period_grain,
     period_start as business_date,
+    cast(worst_date as date) as worst_date,
     value,
     sample_size,
     cast(case when kind = 'step' then value / exp(score) else baseline end as {{ type_double() }}) as baseline_value,

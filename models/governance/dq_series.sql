@@ -128,19 +128,21 @@ dated as (
 
 ),
 
--- which days make a period; a week or a month is made of ordinary days, while any is left
+-- which days make a period; the rows of a week or a month are counted on its ordinary days, what they are like on all
 periods as (
 
     select
         dated.domain,
         dated.as_of,
         'day' as period_grain,
+        1 as grain_number,
         dated.business_date as period_start,
         dated.business_date,
         dated.day_number as period_number,
         cast({{ day_of_week('dated.business_date') }} as int) as phase,
         dated.expected_because,
-        dated.brings_more
+        dated.brings_more,
+        true as is_counted
     from dated
     cross join limits
     where dated.day_number > {{ days_between_dates(date_literal('1969-12-29'), 'dated.last_date') }} - limits.day_history
@@ -149,43 +151,48 @@ periods as (
         dated.domain,
         dated.as_of,
         'week',
+        2,
         dated.week_start,
         dated.business_date,
         cast(floor(dated.day_number / 7) as int),
         0,
         {{ typed_null('text') }},
-        false
+        false,
+        dated.expected_because is null
     from dated
     cross join limits
     where
-        dated.expected_because is null
-        and {{ add_days('dated.week_start', 6) }} <= dated.last_date
+        {{ add_days('dated.week_start', 6) }} <= dated.last_date
         and dated.week_start > {{ add_days('dated.last_date', '-limits.week_history') }}
     union all
     select
         dated.domain,
         dated.as_of,
         'month',
+        3,
         dated.month_start,
         dated.business_date,
         {{ months_between_dates(date_literal('1970-01-01'), 'dated.business_date') }},
         0,
         {{ typed_null('text') }},
-        false
+        false,
+        dated.expected_because is null
     from dated
     cross join limits
     where
-        dated.expected_because is null
-        and {{ month_end('dated.business_date') }} <= dated.last_date
+        {{ month_end('dated.business_date') }} <= dated.last_date
         and dated.month_start > {{ add_days('dated.last_date', '-limits.month_history') }}
 
 ),
 
 days_of_periods as (
 
-    select domain, as_of, period_grain, period_start, period_number, phase, expected_because, brings_more, count(*) as ordinary_days
+    select
+        domain, as_of, period_grain, grain_number, period_start, period_number, phase, expected_because, brings_more,
+        {{ count_where('is_counted') }} as ordinary_days
     from periods
-    group by domain, as_of, period_grain, period_start, period_number, phase, expected_because, brings_more
+    group by domain, as_of, period_grain, grain_number, period_start, period_number, phase, expected_because, brings_more
+    having 2 * {{ count_where('is_counted') }} >= count(*)
 
 ),
 
@@ -245,35 +252,52 @@ table_starts as (
 
 members as (
 
-    select distinct cells.domain, cells.table_name, cells.column_name, cells.member, table_starts.first_date, table_starts.has_hours
-    from cells
-    inner join table_starts on cells.domain = table_starts.domain and cells.table_name = table_starts.table_name
-
-),
-
-period_cells as (
-
     select
         cells.domain,
         cells.table_name,
         cells.column_name,
         cells.member,
-        periods.period_grain,
-        periods.period_start,
+        table_starts.first_date,
+        table_starts.has_hours,
+        row_number() over (order by cells.domain, cells.table_name, cells.column_name, cells.member) as member_number
+    from cells
+    inner join table_starts on cells.domain = table_starts.domain and cells.table_name = table_starts.table_name
+    group by cells.domain, cells.table_name, cells.column_name, cells.member, table_starts.first_date, table_starts.has_hours
+
+),
+
+numbered_cells as (
+
+    select members.member_number, cells.domain, cells.business_date, cells.hour_of_day, cells.row_count
+    from cells
+    inner join members
+        on cells.domain = members.domain
+        and cells.table_name = members.table_name
+        and cells.column_name = members.column_name
+        and cells.member = members.member
+
+),
+
+-- a number for each series: windows over numbers are many times faster than over names
+period_cells as (
+
+    select
+        4 * cells.member_number + periods.grain_number as series_number,
+        periods.period_number,
         cells.hour_of_day,
         sum(cells.row_count) as row_count
-    from cells
+    from numbered_cells as cells
     inner join periods on cells.domain = periods.domain and cells.business_date = periods.business_date
-    group by
-        cells.domain, cells.table_name, cells.column_name, cells.member, periods.period_grain, periods.period_start, cells.hour_of_day
+    where periods.is_counted
+    group by 4 * cells.member_number + periods.grain_number, periods.period_number, cells.hour_of_day
 
 ),
 
 period_counts as (
 
-    select domain, table_name, column_name, member, period_grain, period_start, sum(row_count) as row_count
+    select series_number, period_number, sum(row_count) as row_count
     from period_cells
-    group by domain, table_name, column_name, member, period_grain, period_start
+    group by series_number, period_number
 
 ),
 
@@ -286,6 +310,7 @@ counts as (
         members.column_name,
         members.member,
         members.has_hours,
+        4 * members.member_number + days_of_periods.grain_number as series_number,
         days_of_periods.period_grain,
         days_of_periods.period_start,
         days_of_periods.period_number,
@@ -300,12 +325,8 @@ counts as (
         on members.domain = days_of_periods.domain
         and members.first_date <= days_of_periods.period_start
     left join period_counts
-        on members.domain = period_counts.domain
-        and members.table_name = period_counts.table_name
-        and members.column_name = period_counts.column_name
-        and members.member = period_counts.member
-        and days_of_periods.period_grain = period_counts.period_grain
-        and days_of_periods.period_start = period_counts.period_start
+        on 4 * members.member_number + days_of_periods.grain_number = period_counts.series_number
+        and days_of_periods.period_number = period_counts.period_number
 
 ),
 
@@ -355,29 +376,27 @@ hours_of_day as (
 hour_cells as (
 
     select
-        counts.domain, counts.table_name, counts.column_name, counts.member,
-        counts.period_grain, counts.period_start, counts.period_number, counts.phase, counts.expected_because, counts.brings_more, counts.as_of,
+        counts.series_number,
+        counts.period_number,
+        counts.phase,
         counts.row_count as rows_of_period,
+        counts.expected_because is null as is_ordinary,
+        counts.expected_because is null or counts.brings_more as may_bring_rows,
         hours_of_day.hour_of_day,
         coalesce(period_cells.row_count, 0) as row_count,
         case when counts.expected_because is null then coalesce(period_cells.row_count, 0) else 0 end as ordinary_rows,
         case when counts.expected_because is null then counts.ordinary_days else 0 end as ordinary_days,
-        limits.day_baseline as day_baseline,
-        case counts.period_grain
+        cast(case counts.period_grain
             when 'day' then limits.day_baseline
             when 'week' then floor(limits.week_baseline / 7)
             else floor(limits.month_baseline / 30)
-        end as baseline_periods
+        end as int) as baseline_periods
     from counts
     cross join limits
     cross join hours_of_day
     left join period_cells
-        on counts.domain = period_cells.domain
-        and counts.table_name = period_cells.table_name
-        and counts.column_name = period_cells.column_name
-        and counts.member = period_cells.member
-        and counts.period_grain = period_cells.period_grain
-        and counts.period_start = period_cells.period_start
+        on counts.series_number = period_cells.series_number
+        and counts.period_number = period_cells.period_number
         and hours_of_day.hour_of_day = period_cells.hour_of_day
     where counts.has_hours and (counts.column_name = 'all' or counts.period_grain = 'day')
 
@@ -389,10 +408,10 @@ summed_cells as (
         hour_cells.*,
         {% for name in ['rows', 'days'] -%}
         sum(ordinary_{{ name }}) over (
-            partition by domain, table_name, column_name, member, period_grain, hour_of_day order by period_number
+            partition by series_number, hour_of_day order by period_number rows between unbounded preceding and current row
         ) - ordinary_{{ name }} as {{ name }}_before,
         sum(ordinary_{{ name }}) over (
-            partition by domain, table_name, column_name, member, period_grain, hour_of_day, phase order by period_number
+            partition by series_number, hour_of_day, phase order by period_number rows between unbounded preceding and current row
         ) - ordinary_{{ name }} as {{ name }}_of_phase_before{{ "," if not loop.last }}
         {% endfor %}
     from hour_cells
@@ -402,121 +421,171 @@ summed_cells as (
 usual_cells as (
 
     select
-        cells.domain, cells.table_name, cells.column_name, cells.member,
-        cells.period_grain, cells.period_start, cells.period_number, cells.phase, cells.expected_because, cells.brings_more, cells.as_of,
-        cells.rows_of_period, cells.hour_of_day, cells.row_count,
+        cells.series_number,
+        cells.period_number,
+        cells.rows_of_period,
+        cells.is_ordinary,
+        cells.may_bring_rows,
+        cells.hour_of_day,
+        cells.row_count,
         {% for name in ['rows', 'days', 'rows_of_phase', 'days_of_phase'] -%}
         cells.{{ name }}_before - coalesce(earlier.{{ name }}_before, 0) as usual_{{ name }}{{ "," if not loop.last }}
         {% endfor %}
     from summed_cells as cells
     left join summed_cells as earlier
-        on cells.domain = earlier.domain
-        and cells.table_name = earlier.table_name
-        and cells.column_name = earlier.column_name
-        and cells.member = earlier.member
-        and cells.period_grain = earlier.period_grain
+        on cells.series_number = earlier.series_number
         and cells.hour_of_day = earlier.hour_of_day
         and cells.period_number - cells.baseline_periods = earlier.period_number
+
+),
+
+usual_periods as (
+
+    select series_number, period_number, sum(usual_rows) as usual_rows
+    from usual_cells
+    group by series_number, period_number
 
 ),
 
 usual_hours as (
 
     select
-        usual_cells.*,
-        {{ safe_divide('usual_rows', 'sum(usual_rows) over (partition by domain, table_name, column_name, member, period_grain, period_start)') }} as usual_share,
-        case when usual_days_of_phase >= 2 then {{ safe_divide('usual_rows_of_phase', 'usual_days_of_phase') }}
-            else {{ safe_divide('usual_rows', 'usual_days') }} end as usual_rows_of_hour
-    from usual_cells
+        cells.series_number,
+        cells.period_number,
+        cells.rows_of_period,
+        cells.is_ordinary,
+        cells.may_bring_rows,
+        cells.hour_of_day,
+        cells.row_count,
+        {{ safe_divide('cells.usual_rows', 'usual_periods.usual_rows') }} as usual_share,
+        (cells.usual_rows + 0.5) / (usual_periods.usual_rows + 12.0) as smooth_share,
+        case when cells.usual_days_of_phase >= 2 then {{ safe_divide('cells.usual_rows_of_phase', 'cells.usual_days_of_phase') }}
+            else {{ safe_divide('cells.usual_rows', 'cells.usual_days') }} end as usual_rows_of_hour
+    from usual_cells as cells
+    inner join usual_periods
+        on cells.series_number = usual_periods.series_number
+        and cells.period_number = usual_periods.period_number
 
 ),
 
--- how far the hours of a day lie from the usual ones, beyond what so few rows would by chance
+-- how far the hours of a day lie from the usual ones: the share of rows that lie in other hours, and how unlikely that is (the
+-- likelihood ratio of 24 hours, on a scale on which it is nearly normal)
+hour_distances as (
+
+    select
+        series_number,
+        period_number,
+        0.5 * sum(abs(row_count / cast(rows_of_period as {{ type_double() }}) - usual_share)) as moved_share,
+        2 * sum(case when row_count > 0 then row_count * ln(row_count / (rows_of_period * smooth_share)) else 0 end) as likelihood_ratio
+    from usual_hours
+    where rows_of_period > 0 and usual_share is not null
+    group by series_number, period_number
+
+),
+
 hour_profiles as (
 
     select
-        'hours' as kind, domain, table_name as series, 0 as version, column_name, member,
-        period_grain, period_start, period_number, phase, expected_because, brings_more, as_of,
-        0.5 * sum(abs(row_count / cast(rows_of_period as {{ type_double() }}) - usual_share)) as value,
-        cast(max(rows_of_period) as {{ type_bigint() }}) as sample_size,
+        'hours' as kind, counts.domain, counts.table_name as series, 0 as version, counts.column_name, counts.member,
+        counts.period_grain, counts.period_start, counts.period_number, counts.phase,
+        counts.expected_because, counts.brings_more, counts.as_of,
+        hour_distances.moved_share as value,
+        cast(counts.row_count as {{ type_bigint() }}) as sample_size,
         'level' as scale,
-        0.5 * sum(abs(row_count / cast(rows_of_period as {{ type_double() }}) - usual_share))
-        - sum(sqrt(usual_share * (1 - usual_share))) / sqrt({{ 2 * 3.141592653589793 }} * max(rows_of_period)) as score,
-        sum(sqrt(usual_share * (1 - usual_share))) / sqrt({{ 2 * 3.141592653589793 }} * max(rows_of_period)) / 3 as chance
-    from usual_hours
-    where column_name = 'all' and rows_of_period > 0 and usual_share is not null
-    group by domain, table_name, column_name, member, period_grain, period_start, period_number, phase, expected_because, brings_more, as_of
+        power(greatest(hour_distances.likelihood_ratio, 0) / 23, 1 / 3.0) / sqrt(2 / (9 * 23.0)) as score,
+        1.0 as chance
+    from hour_distances
+    inner join counts
+        on hour_distances.series_number = counts.series_number
+        and hour_distances.period_number = counts.period_number
+    where counts.column_name = 'all'
 
 ),
 
--- hours without a row in a row: how many rows they usually bring
+-- hours without a row, one after another, over midnight too: how many rows they usually bring. A day on which nothing may come
+-- counts for nothing
 silences as (
 
     select
-        usual_hours.*,
+        series_number,
+        period_number,
+        is_ordinary,
+        hour_of_day,
+        row_count,
+        case when may_bring_rows then usual_rows_of_hour else 0 end as usual_rows_of_hour,
         sum(case when row_count > 0 then 1 else 0 end) over (
-            partition by domain, table_name, column_name, member, period_start order by hour_of_day
+            partition by series_number order by period_number, hour_of_day rows between unbounded preceding and current row
         ) as rows_since
     from usual_hours
-    where period_grain = 'day' and usual_rows_of_hour is not null
+    where mod(series_number, 4) = 1 and usual_rows_of_hour is not null
 
 ),
 
--- rows that come in bunches leave hours empty more easily: by how much more they vary than chance
+-- rows that come in bunches leave hours empty more easily: by how much more they vary than chance, on the middle day
+bunching_of_days as (
+
+    select series_number, period_number, avg(power(row_count - usual_rows_of_hour, 2) / usual_rows_of_hour) as dispersion
+    from silences
+    where usual_rows_of_hour > 0 and is_ordinary
+    group by series_number, period_number
+
+),
+
 bunching as (
 
-    select
-        domain,
-        table_name,
-        column_name,
-        member,
-        greatest(1, avg(power(row_count - usual_rows_of_hour, 2) / usual_rows_of_hour)) as dispersion
-    from silences
-    where usual_rows_of_hour > 0 and expected_because is null
-    group by domain, table_name, column_name, member
+    select series_number, greatest(1, {{ percentile_cont('dispersion', 0.5) }}) as dispersion
+    from bunching_of_days
+    group by series_number
 
 ),
 
 silent_runs as (
 
     select
-        domain, table_name, column_name, member, period_start, period_number, phase, expected_because, brings_more, as_of, rows_since,
-        coalesce(sum(case when row_count = 0 then usual_rows_of_hour end), 0) as missed_rows,
-        sum(usual_rows_of_hour) as usual_rows
+        series_number,
+        period_number,
+        usual_rows_of_hour,
+        case when row_count > 0 then 0 else sum(case when row_count = 0 then usual_rows_of_hour else 0 end) over (
+            partition by series_number, rows_since order by period_number, hour_of_day rows between unbounded preceding and current row
+        ) end as missed_rows,
+        case when row_count > 0 then period_number else min(case when row_count = 0 and usual_rows_of_hour > 0 then period_number end) over (
+            partition by series_number, rows_since
+        ) end as since_number
     from silences
-    group by domain, table_name, column_name, member, period_start, period_number, phase, expected_because, brings_more, as_of, rows_since
 
 ),
 
 longest_silences as (
 
     select
-        domain, table_name, column_name, member, period_start, period_number, phase, expected_because, brings_more, as_of,
+        series_number,
+        period_number,
         max(missed_rows) as missed_rows,
-        sum(usual_rows) as usual_rows
+        {{ arg_max('since_number', 'missed_rows') }} as since_number,
+        sum(usual_rows_of_hour) as usual_rows
     from silent_runs
-    group by domain, table_name, column_name, member, period_start, period_number, phase, expected_because, brings_more, as_of
+    group by series_number, period_number
 
 ),
 
 gaps as (
 
     select
-        'gap' as kind, silences.domain, silences.table_name as series, 0 as version, silences.column_name, silences.member,
-        'day' as period_grain, silences.period_start, silences.period_number, silences.phase,
-        silences.expected_because, silences.brings_more, silences.as_of,
+        'gap' as kind, counts.domain, counts.table_name as series, 0 as version, counts.column_name, counts.member,
+        counts.period_grain, counts.period_start, counts.period_number, counts.phase,
+        counts.expected_because, counts.brings_more, counts.as_of,
         silences.missed_rows as value,
         cast(round(silences.usual_rows) as {{ type_bigint() }}) as sample_size,
         'silence' as scale,
         sqrt(2 * silences.missed_rows / bunching.dispersion) as score,
         1.0 as chance,
-        bunching.dispersion as unit
+        bunching.dispersion as unit,
+        {{ add_days('counts.period_start', 'silences.since_number - counts.period_number') }} as since_date
     from longest_silences as silences
-    inner join bunching
-        on silences.domain = bunching.domain
-        and silences.table_name = bunching.table_name
-        and silences.column_name = bunching.column_name
-        and silences.member = bunching.member
+    inner join bunching on silences.series_number = bunching.series_number
+    inner join counts
+        on silences.series_number = counts.series_number
+        and silences.period_number = counts.period_number
 
 ),
 
@@ -595,6 +664,7 @@ sized as (
         and profiles.table_name = typical_sizes.table_name
         and profiles.column_name = typical_sizes.column_name
         and profiles.member = typical_sizes.member
+    inner join spine on profiles.domain = spine.domain and profiles.business_date = spine.business_date
     where profiles.measure in ('median', 'counter') and profiles.middle is not null
 
 ),
@@ -709,9 +779,8 @@ typical_values as (
 
 kpi_periods as (
 
-    select
-        domain, as_of, period_grain, period_start, period_number, phase, expected_because, brings_more
-    from days_of_periods
+    select distinct domain, as_of, period_grain, period_start, period_number, phase, expected_because, brings_more
+    from periods
 
 ),
 
@@ -799,7 +868,8 @@ every_series as (
     select
         kind, domain, series, version, column_name, member, period_grain, period_start, period_number, phase,
         expected_because, brings_more, as_of, value, sample_size, scale, score, chance,
-        {{ 'unit' if part in ['medians', 'figures', 'gaps'] else '1' }} as unit
+        {{ 'unit' if part in ['medians', 'figures', 'gaps'] else '1' }} as unit,
+        {{ 'since_date' if part == 'gaps' else typed_null('date') }} as since_date
     from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
@@ -830,6 +900,7 @@ select
     cast(every_series.score as {{ type_double() }}) as score,
     cast(every_series.chance as {{ type_double() }}) as chance,
     cast(every_series.unit as {{ type_double() }}) as unit,
+    every_series.since_date,
     {{ as_text('every_series.expected_because') }} as expected_because,
     every_series.brings_more,
     coalesce(planned_tables.comes_by_plan, false) as comes_by_plan,
