@@ -102,9 +102,18 @@ def gate(db: duckdb.DuckDBPyConnection, catalog: str) -> None:
     missing = {"kpi_values", "kpi_scorecard", "kpi_alerts", "metric_dictionary", "dq_results"} - tables
     if missing:
         raise GateShut(f"the warehouse lacks {', '.join(sorted(missing))}: run `kpi build` without --select first")
+    columns = {
+        name
+        for (name,) in db.execute(
+            "select column_name from information_schema.columns "
+            "where table_catalog = ? and table_schema = 'marts' and table_name = 'dq_results'",
+            [catalog],
+        ).fetchall()
+    }
+    # `passed` is false of a warning too: what shuts the gate says so itself (older results know `passed` alone)
+    shut = "shuts_gate is not false" if "shuts_gate" in columns else "passed is not true"
     failed = db.execute(
-        f'select check_id, domain, "table", observed from "{catalog}".marts.dq_results '
-        "where not passed order by check_id"
+        f'select check_id, domain, "table", observed from "{catalog}".marts.dq_results where {shut} order by check_id'
     ).fetchall()
     if failed:
         lines = "\n".join(f"  {check} ({domain}.{table}): {observed}" for check, domain, table, observed in failed[:20])

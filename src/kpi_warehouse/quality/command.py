@@ -67,7 +67,7 @@ def quality_command(ctx: click.Context, docs: Path | None) -> None:
 
 
 def _check(docs: Path | None) -> None:
-    from kpi_warehouse.quality.expectations import check
+    from kpi_warehouse.quality.expectations import check, told
 
     warehouse = warehouse_path()
     if not warehouse.exists():
@@ -79,6 +79,7 @@ def _check(docs: Path | None) -> None:
         f"{len(report.results)} expectations in {report.seconds:.1f} s: "
         f"{len(report.failed)} errors, {len(report.warned)} warnings"
     )
+    click.echo(f"checks: {told(warehouse)}")
     if docs:
         click.echo(f"Data Docs: {docs / 'index.html'}")
     if report.failed:
