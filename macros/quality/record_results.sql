@@ -7,13 +7,11 @@
     {%- for result in results if execute and result.node.resource_type in ('test', 'unit_test') -%}
         {%- do rows.append(kpi_warehouse.result_row(result)) -%}
     {%- endfor -%}
-    {#- relations of an older version (a build that broke off before them) say nothing of this one -#}
+    {#- relations come from dbt's cache: a query here would open a transaction, and dbt rolls that back with all that is written in it -#}
     {%- set checks = [] -%}
     {%- for name in ['dq_landing_checks', 'dq_measured_checks'] if rows -%}
         {%- set relation = adapter.get_relation(database=target.database, schema='marts', identifier=name) -%}
-        {%- if relation is not none and 'status' in (adapter.get_columns_in_relation(relation) | map(attribute='name') | list) -%}
-            {%- do checks.append(relation) -%}
-        {%- endif -%}
+        {%- if relation is not none -%}{%- do checks.append(relation) -%}{%- endif -%}
     {%- endfor -%}
     {%- if rows and checks -%}
         {{ return(adapter.dispatch('write_results', 'kpi_warehouse')(rows, checks)) }}
@@ -96,13 +94,18 @@
 {% macro default__write_results(rows, checks) %}
     {%- set columns = ['check_id', 'domain', 'table', 'kind', 'expected', 'observed', 'status', 'reason', 'passed', 'failed_rows',
         'checked_rows', 'failed_money_share', 'severity', 'shuts_gate', 'follows_from', 'as_of'] -%}
-    {%- set existing = adapter.get_relation(database=target.database, schema='marts', identifier='dq_results') -%}
-    {%- set known = (adapter.get_columns_in_relation(existing) | map(attribute='name') | list) if existing is not none else columns -%}
-    {#- results of an older version tell a warning as passed: they are found anew, not translated -#}
-    {%- if 'shuts_gate' not in known %}
-    drop table marts.dq_results;
-    {%- endif %}
     create table if not exists marts.dq_results as {{ kpi_warehouse.results_select(rows, checks) }} limit 0;
+    {#- results of an older version, which told a warning as passed -#}
+    {%- for column, type in [('status', 'varchar'), ('reason', 'varchar'), ('checked_rows', 'bigint'), ('failed_money_share', 'double'),
+        ('severity', 'varchar'), ('shuts_gate', 'boolean'), ('follows_from', 'varchar')] %}
+    alter table marts.dq_results add column if not exists {{ column }} {{ type }};
+    {%- endfor %}
+    update marts.dq_results set
+        status = case when passed is not true then 'fail' when observed like 'warn,%' then 'warn' else 'pass' end,
+        severity = case when passed and observed like 'warn,%' then 'warn' else 'error' end,
+        shuts_gate = passed is not true,
+        passed = passed and observed not like 'warn,%'
+    where status is null;
     delete from marts.dq_results where check_id like 'landing.%' or check_id like 'measured.%' or check_id in (select check_id from ({{ kpi_warehouse.results_select(rows, checks) }}) as fresh);
     insert into marts.dq_results ({% for column in columns %}{{ adapter.quote(column) }}{{ ', ' if not loop.last }}{% endfor %}) {{ kpi_warehouse.results_select(rows, checks) }};
 {% endmacro %}

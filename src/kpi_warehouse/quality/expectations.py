@@ -837,8 +837,12 @@ def record(warehouse: Path, results: Sequence[Result]) -> None:
         for name, type_ in RESULT_COLUMNS.items():
             db.execute(f'alter table marts.dq_results add column if not exists "{name}" {type_}')
         db.execute(
-            """update marts.dq_results set status = case when passed then 'pass' else 'fail' end, severity = 'error',
-                shuts_gate = passed is not true where status is null"""
+            """update marts.dq_results set
+                status = case when passed is not true then 'fail'
+                    when observed like 'warn,%' then 'warn' else 'pass' end,
+                severity = case when passed and observed like 'warn,%' then 'warn' else 'error' end,
+                shuts_gate = passed is not true, passed = passed and observed not like 'warn,%'
+            where status is null"""
         )
         horizons = dict(
             db.execute("select domain, max(as_of) from marts.kpi_values group by domain").fetchall()
