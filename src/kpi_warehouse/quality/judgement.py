@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kpi_warehouse.quality.rules import FAIL, NOT_JUDGED, WARN
+from kpi_warehouse.quality.rules import FAIL, NOT_JUDGED, PASS, WARN
 
 #: Columns of `dq_results` that the sentence is made of.
 COLUMNS = (
@@ -19,6 +19,7 @@ COLUMNS = (
     "reason",
     "follows_from",
 )
+STATUSES = (PASS, WARN, FAIL, NOT_JUDGED)
 #: Checks that tell of refused rows.
 REFUSED = (".few_reject_reason", ".usable")
 #: Tables whose refusals are named; the rest is counted.
