@@ -226,7 +226,8 @@ def build(
             f"built {len(nodes) - tests} models and seeds, {tests} checks passed, {time.monotonic() - started:.0f} s"
         )
         if is_whole:
-            from kpi_warehouse.quality.expectations import check, told
+            from kpi_warehouse.quality.expectations import check
+            from kpi_warehouse.quality.judgement import told
 
             report = check(root, warehouse)
             click.echo(

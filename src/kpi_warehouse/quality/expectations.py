@@ -27,7 +27,7 @@ import click
 import duckdb
 import yaml
 
-from kpi_warehouse.quality.judgement import COLUMNS, fault, share, summary
+from kpi_warehouse.quality.judgement import fault, share
 from kpi_warehouse.quality.rules import ERROR, FAIL, NOT_JUDGED, PASS, WARN, Rules
 
 if TYPE_CHECKING:
@@ -893,14 +893,6 @@ def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
     report = Report(_counted(warehouse, suites(root, warehouse), found_here), found["seconds"])
     record(warehouse, report.results)
     return report
-
-
-def told(warehouse: Path, lang: str = "en") -> str:
-    """What all checks of a build found, in one sentence; no other connection may write to the file."""
-    with duckdb.connect(str(warehouse), read_only=True) as db:
-        names = ", ".join(f'"{name}"' for name in COLUMNS)
-        rows = db.execute(f"select {names} from marts.dq_results").fetchall()
-    return summary((dict(zip(COLUMNS, row, strict=True)) for row in rows), lang)
 
 
 if __name__ == "__main__":

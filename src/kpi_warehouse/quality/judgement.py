@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
+
+import duckdb
 
 from kpi_warehouse.quality.rules import FAIL, NOT_JUDGED, PASS, WARN
 
@@ -132,3 +135,19 @@ def summary(results: Iterable[Mapping[str, Any]], lang: str = "en", *, worth: Ma
     if left := len(ranked) - NAMED if len(ranked) > NAMED else 0:
         parts.append(words["one"] if left == 1 else words["more"].format(count=left))
     return words["join"].join(parts)
+
+
+def told(path: Path, lang: str = "en", *, domain: str | None = None) -> str:
+    """What the checks of a warehouse or a publication found, in one sentence.
+
+    Args:
+        path: A file with `marts.dq_results`; no other connection may write to it.
+        lang: `en` or `zh`.
+        domain: Only this one.
+    """
+    names = ", ".join(f'"{name}"' for name in COLUMNS)
+    with duckdb.connect(str(path), read_only=True) as db:
+        rows = db.execute(
+            f"select {names} from marts.dq_results where domain = coalesce(?, domain)", [domain]
+        ).fetchall()
+    return summary((dict(zip(COLUMNS, row, strict=True)) for row in rows), lang)
