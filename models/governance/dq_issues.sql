@@ -7,21 +7,21 @@ with
 measured as (
 
     select * from {{ ref('dq_measured_checks') }}
-    where not is_met
+    where status in ('warn', 'fail')
 
 ),
 
 landing as (
 
     select * from {{ ref('dq_landing_checks') }}
-    where not passed
+    where status in ('warn', 'fail')
 
 ),
 
 unmet as (
 
     {% for part in ['measured', 'landing'] -%}
-    select check_id, domain, table_name, kind, expected, observed, passed, failed_rows, as_of from {{ part }}
+    select check_id, domain, table_name, kind, expected, observed, status, failed_rows, as_of from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -33,7 +33,7 @@ select
     domain,
     table_name,
     kind,
-    case when passed then 'warn' else 'error' end as severity,
+    case when status = 'warn' then 'warn' else 'error' end as severity,
     {{ typed_null('text') }} as owner,
     expected,
     observed,

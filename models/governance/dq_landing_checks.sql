@@ -40,8 +40,12 @@ presence as (
         'presence' as kind,
         'rows, or nothing depends on the table' as expected,
         case when rows_read = 0 then 'absent or empty' else {{ as_text('rows_read') }} || ' rows' end as observed,
-        true as passed,
-        cast(0 as {{ type_bigint() }}) as failed_rows
+        'warn' as severity,
+        -- what is not there cannot be judged: nothing of it is wrong, and nothing of it is known to be right
+        case when rows_read > 0 then true end as is_met,
+        case when rows_read = 0 then 'absent or empty: what counts it is left out' end as reason,
+        cast(0 as {{ type_bigint() }}) as failed_rows,
+        rows_read as checked_rows
     from reconciliation
 
 ),
@@ -55,8 +59,11 @@ accounting as (
         'reconciliation' as kind,
         {{ as_text('rows_read') }} || ' rows accounted for' as expected,
         {{ as_text('rows_accepted + rows_deduplicated + rows_quarantined') }} || ' rows accounted for' as observed,
-        rows_read = rows_accepted + rows_deduplicated + rows_quarantined as passed,
-        abs(rows_read - rows_accepted - rows_deduplicated - rows_quarantined) as failed_rows
+        'error' as severity,
+        rows_read = rows_accepted + rows_deduplicated + rows_quarantined as is_met,
+        {{ typed_null('text') }} as reason,
+        abs(rows_read - rows_accepted - rows_deduplicated - rows_quarantined) as failed_rows,
+        rows_read as checked_rows
     from reconciliation
 
 ),
@@ -70,8 +77,11 @@ quarantined as (
         'quarantine' as kind,
         'counted, kept in dq_quarantine' as expected,
         {{ as_text('rows_quarantined') }} || ' rows' as observed,
-        true as passed,
-        rows_quarantined as failed_rows
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        rows_quarantined as failed_rows,
+        rows_read as checked_rows
     from reconciliation
     where rows_quarantined > 0
 
@@ -86,8 +96,11 @@ irregular as (
         kind,
         case kind when 'unparsed' then 'readable values' else 'values of the enumeration' end as expected,
         {{ as_text('affected_rows') }} || ' rows differ' as observed,
-        true as passed,
-        affected_rows as failed_rows
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        affected_rows as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
     from irregularities
 
 ),
@@ -101,8 +114,11 @@ refused_traffic as (
         'traffic_filter' as kind,
         'counted, left out of every KPI' as expected,
         {{ as_text('count(*)') }} || ' rows' as observed,
-        true as passed,
-        count(*) as failed_rows
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        count(*) as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
     from refused_events
     group by refused_because
 
@@ -111,7 +127,7 @@ refused_traffic as (
 checks as (
 
     {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'refused_traffic'] -%}
-    select check_id, domain, table_name, kind, expected, observed, passed, failed_rows from {{ part }}
+    select check_id, domain, table_name, kind, expected, observed, severity, is_met, reason, failed_rows, checked_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -124,8 +140,12 @@ select
     checks.kind,
     checks.expected,
     checks.observed,
-    checks.passed,
+    {{ check_status('checks.is_met', 'checks.severity') }} as status,
+    checks.reason,
+    coalesce(checks.is_met, false) as passed,
     cast(checks.failed_rows as {{ type_bigint() }}) as failed_rows,
+    cast(checks.checked_rows as {{ type_bigint() }}) as checked_rows,
+    checks.severity,
     horizons.as_of
 from checks
 inner join horizons on checks.domain = horizons.domain

@@ -21,6 +21,18 @@ rules as (
 
 ),
 
+dependencies as (
+
+    select * from {{ ref('kpi_dq_dependencies') }}
+
+),
+
+definitions as (
+
+    select * from {{ ref('stg_dictionary__definitions') }}
+
+),
+
 device_matches as (
 
     select * from {{ ref('dq_mes_device_match') }}
@@ -100,9 +112,45 @@ kpi_checks as (
         comparator || ' ' || {{ as_text('expected') }} || ' (' || period_grain || ' of ' || {{ as_text(date_of('period_start')) }} || ')' as expected,
         {{ as_text('round(value, 4)') }} as observed,
         passed as is_met,
-        case when comparator in ('>=', '>') then denominator - numerator end as failed_rows
+        {{ typed_null('text') }} as reason,
+        case when comparator in ('>=', '>') then denominator - numerator end as failed_rows,
+        denominator as checked_rows
     from latest
     where place = 1
+
+),
+
+-- figures that appraisal waits for and that have no period to be judged by
+wanted as (
+
+    select
+        dependencies.depends_on_kpi_id as check_id,
+        min(definitions.domain) as domain
+    from dependencies
+    inner join definitions
+        on left(definitions.kpi_id, length(dependencies.kpi_prefix)) = dependencies.kpi_prefix
+    group by dependencies.depends_on_kpi_id
+
+),
+
+unjudged_kpi_checks as (
+
+    select
+        case when wanted.check_id like 'cr_ready%' then 'measured.ready.' else 'measured.kpi.' end || wanted.check_id as check_id,
+        wanted.domain,
+        wanted.check_id as table_name,
+        case when wanted.check_id like 'cr_ready%' then 'freshness' else 'kpi' end as kind,
+        'warn' as severity,
+        'its target' as expected,
+        {{ typed_null('text') }} as observed,
+        cast(null as {{ type_bool() }}) as is_met,
+        'no closed period with a target: its tables are absent, or hold too little yet' as reason,
+        {{ typed_null('num') }} as failed_rows,
+        {{ typed_null('num') }} as checked_rows
+    from wanted
+    left join latest
+        on wanted.check_id = latest.check_id and latest.place = 1
+    where latest.check_id is null
 
 ),
 
@@ -116,12 +164,17 @@ floors as (
         rules.severity,
         'at least ' || {{ as_text('rules.threshold') }} || ' (month of ' || {{ as_text(date_of('latest.period_start')) }} || ')' as expected,
         {{ as_text('round(latest.value, 4)') }} as observed,
-        latest.value >= rules.threshold as is_met,
-        latest.denominator - latest.numerator as failed_rows
+        case when latest.sample_size >= rules.min_rows then latest.value >= rules.threshold end as is_met,
+        case
+            when latest.sample_size < rules.min_rows
+                then 'too few rows: ' || {{ as_text('latest.sample_size') }} || ' of ' || {{ as_text('rules.min_rows') }}
+        end as reason,
+        latest.denominator - latest.numerator as failed_rows,
+        latest.denominator as checked_rows
     from latest
     inner join rules
         on 'floor_' || latest.check_id = rules.rule_id and latest.domain = rules.domain
-    where latest.place = 1 and latest.sample_size >= rules.min_rows
+    where latest.place = 1
 
 ),
 
@@ -159,19 +212,27 @@ counted_shares as (
 share_checks as (
 
     select
-        'measured.' || counted_shares.rule_id as check_id,
+        'measured.' || rules.rule_id as check_id,
         rules.domain,
-        {{ as_text("case counted_shares.rule_id when 'device_match' then 'unit_operations' when 'alarm_follow_up' then 'machine_states' "
+        {{ as_text("case rules.rule_id when 'alarm_follow_up' then 'machine_states' "
             ~ "when 'reinspection' then 'rework_orders' else 'unit_operations' end") }} as table_name,
         rules.kind,
         rules.severity,
         'at least ' || {{ as_text('rules.threshold') }} || ' of the last ' || {{ as_text('rules.tested_days') }} || ' days' as expected,
         {{ as_text('round(' ~ safe_divide('counted_shares.held', 'counted_shares.checked') ~ ', 4)') }} as observed,
-        {{ safe_divide('counted_shares.held', 'counted_shares.checked') }} >= rules.threshold as is_met,
-        cast(counted_shares.checked - counted_shares.held as {{ type_double() }}) as failed_rows
-    from counted_shares
-    inner join rules on counted_shares.rule_id = rules.rule_id
-    where counted_shares.checked >= rules.min_rows
+        case
+            when counted_shares.checked >= rules.min_rows
+                then {{ safe_divide('counted_shares.held', 'counted_shares.checked') }} >= rules.threshold
+        end as is_met,
+        case
+            when coalesce(counted_shares.checked, 0) < rules.min_rows
+                then 'too few rows: ' || {{ as_text('coalesce(counted_shares.checked, 0)') }} || ' of ' || {{ as_text('rules.min_rows') }}
+        end as reason,
+        cast(counted_shares.checked - counted_shares.held as {{ type_double() }}) as failed_rows,
+        cast(counted_shares.checked as {{ type_double() }}) as checked_rows
+    from rules
+    left join counted_shares on rules.rule_id = counted_shares.rule_id
+    where rules.rule_id in ('device_match', 'alarm_follow_up', 'reinspection', 'in_routing')
 
 ),
 
@@ -188,7 +249,9 @@ price_stock_checks as (
         || {{ as_text('rules.tested_days') }} || ' days' as expected,
         {{ as_text('coalesce(sum(price_stock.contradicting_views), 0)') }} as observed,
         coalesce(sum(price_stock.contradicting_views), 0) <= rules.threshold as is_met,
-        cast(sum(price_stock.contradicting_views) as {{ type_double() }}) as failed_rows
+        {{ typed_null('text') }} as reason,
+        cast(sum(price_stock.contradicting_views) as {{ type_double() }}) as failed_rows,
+        {{ typed_null('num') }} as checked_rows
     from rules
     inner join horizons on rules.domain = horizons.domain
     left join price_stock
@@ -213,7 +276,9 @@ anomaly_checks as (
             ', ', 'anomalies.business_date', where='anomalies.is_anomaly'
         ) }}, 'all usual') as observed,
         not {{ any_true('anomalies.is_anomaly') }} as is_met,
-        cast({{ count_where('anomalies.is_anomaly') }} as {{ type_double() }}) as failed_rows
+        {{ typed_null('text') }} as reason,
+        cast({{ count_where('anomalies.is_anomaly') }} as {{ type_double() }}) as failed_rows,
+        cast(count(*) as {{ type_double() }}) as checked_rows
     from anomalies
     inner join rules on 'anomaly_' || anomalies.kind = rules.rule_id
     inner join horizons on anomalies.domain = horizons.domain
@@ -224,8 +289,10 @@ anomaly_checks as (
 
 every_check as (
 
-    {% for part in ['kpi_checks', 'floors', 'share_checks', 'price_stock_checks', 'anomaly_checks'] -%}
-    select check_id, domain, table_name, kind, severity, expected, observed, is_met, failed_rows from {{ part }}
+    {% for part in ['kpi_checks', 'unjudged_kpi_checks', 'floors', 'share_checks', 'price_stock_checks', 'anomaly_checks'] -%}
+    select
+        check_id, domain, table_name, kind, severity, expected, observed, is_met, reason, failed_rows, checked_rows
+    from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
 
@@ -237,10 +304,20 @@ select
     every_check.table_name,
     every_check.kind,
     every_check.expected,
-    case when every_check.is_met then '' else every_check.severity || ', ' end || every_check.observed as observed,
-    every_check.is_met or every_check.severity = 'warn' as passed,
-    cast(case when every_check.is_met then 0 else coalesce(every_check.failed_rows, 0) end as {{ type_bigint() }}) as failed_rows,
-    horizons.as_of,
-    every_check.is_met
+    case
+        when every_check.is_met is null then 'not judged, ' || every_check.reason
+        when every_check.is_met then every_check.observed
+        else every_check.severity || ', ' || every_check.observed
+    end as observed,
+    {{ check_status('every_check.is_met', 'every_check.severity') }} as status,
+    case when every_check.is_met is null then every_check.reason end as reason,
+    coalesce(every_check.is_met, false) as passed,
+    cast(
+        case when every_check.is_met or every_check.is_met is null then 0 else coalesce(every_check.failed_rows, 0) end
+        as {{ type_bigint() }}
+    ) as failed_rows,
+    cast(every_check.checked_rows as {{ type_bigint() }}) as checked_rows,
+    every_check.severity,
+    horizons.as_of
 from every_check
 inner join horizons on every_check.domain = horizons.domain

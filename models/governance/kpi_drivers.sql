@@ -6,6 +6,42 @@ kpi_values as (
 
 ),
 
+suspects as (
+
+    select * from {{ ref('kpi_suspect_values') }}
+
+),
+
+-- a change to or from a suspect value has no drivers but the fault
+sound as (
+
+    select
+        kpi_values.kpi_id,
+        kpi_values.version,
+        kpi_values.period_grain,
+        kpi_values.period_start,
+        kpi_values.period_end,
+        kpi_values.dimension,
+        kpi_values.dimension_value,
+        kpi_values.value,
+        kpi_values.denominator,
+        kpi_values.is_final
+    from kpi_values
+    left join suspects
+        on kpi_values.kpi_id = suspects.kpi_id
+        and kpi_values.version = suspects.version
+        and kpi_values.period_grain = suspects.period_grain
+        and kpi_values.period_start = suspects.period_start
+        and kpi_values.dimension = suspects.dimension
+        and kpi_values.dimension_value = suspects.dimension_value
+    where
+        kpi_values.kpi_id in ('ec_cvr', 'mf_oee')
+        and kpi_values.value is not null
+        and kpi_values.period_grain in ('day', 'week', 'month', 'quarter')
+        and suspects.kpi_id is null
+
+),
+
 -- the change of the whole between two periods that follow each other
 wholes as (
 
@@ -23,8 +59,7 @@ wholes as (
         lag(period_end) over slice_periods as previous_period_end,
         lag(value) over slice_periods as previous_value,
         lag(denominator) over slice_periods as previous_denominator
-    from kpi_values
-    where kpi_id in ('ec_cvr', 'mf_oee') and value is not null and period_grain in ('day', 'week', 'month', 'quarter')
+    from sound
     window slice_periods as (
         partition by kpi_id, version, period_grain, dimension, dimension_value
         order by period_start nulls last

@@ -25,6 +25,16 @@ definitions as (
 
 ),
 
+members as (
+
+    {% for domain in ['ecommerce', 'manufacturing'] -%}
+    select '{{ domain }}' as domain, dimension, dimension_value, wider_dimension, wider_value
+    from {{ ref('int_' ~ domain ~ '__wider_slices') }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
 published_slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
@@ -97,7 +107,7 @@ finest as (
 
 ),
 
--- the whole holds every slice; a slice of two dimensions lies in those of each
+-- the whole holds every slice, a slice of two dimensions lies in those of each, and a member in what the domain says
 slices as (
 
     select distinct domain, dimension, dimension_value
@@ -129,6 +139,18 @@ wider_slices as (
         'all' as wider_dimension,
         'all' as wider_value
     from beyond_slices
+    union
+    select
+        beyond_slices.domain,
+        beyond_slices.dimension,
+        beyond_slices.dimension_value,
+        members.wider_dimension,
+        members.wider_value
+    from beyond_slices
+    inner join members
+        on beyond_slices.domain = members.domain
+        and beyond_slices.dimension = members.dimension
+        and beyond_slices.dimension_value = members.dimension_value
     union
     select
         beyond_slices.domain,

@@ -30,6 +30,12 @@ translations as (
 
 ),
 
+ranges as (
+
+    select * from {{ ref('stg_dictionary__plausible_ranges') }}
+
+),
+
 parameters_json as (
 
     select
@@ -99,8 +105,16 @@ select
     translations.rationale_zh,
     translations.formula_zh,
     translations.numerator_definition_zh,
-    translations.denominator_definition_zh
+    translations.denominator_definition_zh,
+    ranges.least as least_plausible,
+    ranges.greatest as greatest_plausible,
+    ranges.min_sample as plausible_from_sample,
+    ranges.reason_en as plausible_because,
+    ranges.reason_zh as plausible_because_zh
 from definitions
+left join ranges
+    on definitions.kpi_id = ranges.kpi_id
+    and definitions.version = ranges.version
 left join translations
     on definitions.kpi_id = translations.kpi_id
     and definitions.version = translations.version

@@ -227,12 +227,14 @@ def build(
         )
         if is_whole:
             from kpi_warehouse.quality.expectations import check
+            from kpi_warehouse.quality.judgement import told
 
             report = check(root, warehouse)
             click.echo(
                 f"{len(report.results)} expectations in {report.seconds:.0f} s, "
                 f"{len(report.warned)} warnings (see dq_results)"
             )
+            click.echo(f"checks: {told(warehouse)}")
             if not no_publish:  # the ledger belongs to the publication
                 tell_issues(root, warehouse, is_complete=True)
             if report.failed:

@@ -70,14 +70,19 @@ class Publication:
     restated: int
     red: list[str] = field(default_factory=list)
     open_alerts: dict[str, int] = field(default_factory=dict)
+    suspect: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
         """The end of a build: how many alerts are open; on the last line where the file is and which KPIs are red."""
         counts = [f"{self.open_alerts[name]:,} {name}" for name in SEVERITIES if self.open_alerts.get(name)]
         alerts = f"{', '.join(counts)} (`kpi alerts` lists them)" if counts else "none"
         red = f"{len(self.red)}: {', '.join(self.red)}" if self.red else "none"
+        told = "".join(
+            f"suspect values: {count:,} of {kpi_id} (`kpi explain {kpi_id}`)\n"
+            for kpi_id, count in self.suspect.items()
+        )
         return (
-            f"open alerts: {alerts}\n"
+            f"{told}open alerts: {alerts}\n"
             f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated); "
             f"red KPIs in their latest final period: {red}"
         )
@@ -103,9 +108,19 @@ def gate(db: duckdb.DuckDBPyConnection, catalog: str) -> None:
     missing = {"kpi_values", "kpi_scorecard", "kpi_alerts", "metric_dictionary", "dq_results"} - tables
     if missing:
         raise GateShut(f"the warehouse lacks {', '.join(sorted(missing))}: run `kpi build` without --select first")
+    columns = {
+        name
+        for (name,) in db.execute(
+            "select column_name from information_schema.columns "
+            "where table_catalog = ? and table_schema = 'marts' and table_name = 'dq_results'",
+            [catalog],
+        ).fetchall()
+    }
+    # `passed` is false of a warning too: what shuts the gate says so itself (older results know `passed` alone)
+    shut = "shuts_gate is not false" if "shuts_gate" in columns else "passed is not true"
     failed = db.execute(
         f'select check_id, domain, "table", observed from {identifier(catalog)}.marts.dq_results '
-        "where not passed order by check_id"
+        f"where {shut} order by check_id"
     ).fetchall()
     if failed:
         lines = "\n".join(f"  {check} ({domain}.{table}): {observed}" for check, domain, table, observed in failed[:20])
@@ -398,6 +413,19 @@ def _red(db: duckdb.DuckDBPyConnection) -> list[str]:
     return [kpi_id for (kpi_id,) in rows]
 
 
+def _suspect(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Values of each KPI that lie beyond their plausible range themselves; what rests on them is not counted."""
+    known = db.execute(
+        "select 1 from information_schema.tables where table_catalog = 'fresh' and table_name = 'kpi_suspect_values'"
+    ).fetchone()
+    if not known:
+        return {}
+    rows = db.execute(
+        "select kpi_id, count(*) from fresh.marts.kpi_suspect_values where is_origin and is_final group by 1 order by 1"
+    )
+    return {str(kpi_id): int(count) for kpi_id, count in rows.fetchall()}
+
+
 def _open_alerts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     rows = db.execute("select severity, count(*) from fresh.marts.kpi_alerts where state = 'open' group by severity")
     return {severity: int(count) for severity, count in rows.fetchall()}
@@ -456,7 +484,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
                 dimension_value, numerator, denominator, value, is_withdrawn, as_of
             from ledger.entries"""
         )
-        red, alerts = _red(db), _open_alerts(db)
+        red, alerts, suspect = _red(db), _open_alerts(db), _suspect(db)
         count = db.execute("select count(*) from fresh.marts.kpi_values").fetchone()
         values = int(count[0]) if count else 0
         db.execute("detach fresh")
@@ -466,7 +494,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         db.close()
         for leftover in (fresh, fresh.with_name(f"{fresh.name}.wal")):
             leftover.unlink(missing_ok=True)
-    return Publication(target, publication_id, tables + 3, values, appended, restated, red, alerts)
+    return Publication(target, publication_id, tables + 3, values, appended, restated, red, alerts, suspect)
 
 
 @click.command("publish")

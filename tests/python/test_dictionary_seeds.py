@@ -9,8 +9,11 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
+
+from .conftest import shared
 
 SEEDS = Path(__file__).parents[2] / "seeds" / "dictionary"
 DOMAINS = ("ecommerce", "manufacturing", "credit")
@@ -75,6 +78,8 @@ KEYS = {
     "bottleneck_stations": ("station_id", "kpi_id", "valid_from"),
     "dq_checks": ("rule_id", "domain"),
     "released_checksums": ("kpi_id", "version"),
+    "plausible_ranges": ("kpi_id", "version"),
+    "kpi_components": ("kpi_id", "version", "component_kpi_id", "component_version"),
 }
 
 
@@ -550,3 +555,75 @@ def test_every_owner_is_used_and_reachable() -> None:
     used |= {row["role"] for row in read("required_approvals")} | {a["owner_role"] for a in ALERTS}
     assert used == set(OWNERS)
     assert all(re.fullmatch(r"[a-z-]+@example\.com", row["contact"]) for row in OWNERS.values())
+
+
+# --------------------------------------------------------------------------- what is plausible
+
+RANGES = {(row["kpi_id"], row["version"]): row for row in read("plausible_ranges")}
+#: Stocks of an account or a queue: a longer period holds its last day alone.
+STOCKS = {"cr_dpd30_rate", "cr_active_accounts", "cr_disputed_accounts"}
+
+
+def test_every_version_has_a_least_and_a_greatest_plausible_value() -> None:
+    assert set(RANGES) == set(VERSIONS)
+    for key, row in RANGES.items():
+        assert float(row["least"]) < float(row["greatest"]), key
+        assert int(row["min_sample"]) >= 0 and row["basis"] in ("flow", "stock"), key
+        assert re.search("[一-鿿]", row["reason_zh"]) and len(row["reason_en"]) > 15, key
+        assert (row["basis"] == "stock") == (key[0] in STOCKS), key
+
+
+def test_what_is_a_part_of_a_whole_is_judged_however_few_rows_there_are() -> None:
+    shares = [row for row in RANGES.values() if (row["least"], row["greatest"]) == ("0", "1")]
+    assert len(shares) > 50
+    assert {row["kpi_id"] for row in shares if row["min_sample"] != "0"} == {
+        "ec_cvr", "ec_key_category_cvr", "ec_complaint_rate",
+    }  # fmt: skip
+
+
+def test_targets_lie_inside_what_is_plausible() -> None:
+    """No target asks for the impossible, nor is a tolerance wider than the range."""
+    for target in TARGETS:
+        for key, row in RANGES.items():
+            if key[0] != target["kpi_id"] or target["version"] not in ("", key[1]):
+                continue
+            for column in ("target_value", "target_value_upper", "baseline_value"):
+                if target[column]:
+                    value = float(target[column])
+                    assert float(row["least"]) <= value <= float(row["greatest"]), (target["target_id"], column)
+
+
+def test_components_are_known_versions_and_at_most_three_steps_deep() -> None:
+    steps: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in read("kpi_components"):
+        key, part = (row["kpi_id"], row["version"]), (row["component_kpi_id"], row["component_version"])
+        assert {key, part} <= set(VERSIONS) and key[0] != part[0], row
+        assert VERSIONS[key]["domain"] == VERSIONS[part]["domain"]
+        steps.setdefault(key, set()).add(part)
+
+    def depth(key: tuple[str, str], above: tuple[tuple[str, str], ...] = ()) -> int:
+        assert key not in above, f"{key} rests on itself"
+        return max((1 + depth(part, (*above, key)) for part in steps.get(key, ())), default=0)
+
+    assert max(depth(key) for key in steps) <= 3
+    assert {part[0] for key, parts in steps.items() if key[0] == "mf_oee" for part in parts} == {
+        "mf_availability", "mf_performance", "mf_quality",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ["case_a", "case_b"])
+def test_reference_answers_are_plausible_or_impossible(case: str) -> None:
+    """What lies beyond is a machine that ran at more than one and a half times the speed it was built for."""
+    answers = shared("conformance", case) / "expected.parquet"
+    bounds = ", ".join(
+        f"('{kpi_id}', {version}, {row['least']}, {row['greatest']}, {row['min_sample']})"
+        for (kpi_id, version), row in RANGES.items()
+    )
+    beyond = duckdb.execute(
+        f"""select distinct kpi_id from read_parquet('{answers}') as answers
+        inner join (values {bounds}) as ranges(kpi_id, version, least, greatest, min_sample) using (kpi_id, version)
+        where (value > greatest + 1e-9 or value < least - 1e-9)
+            -- the denominator of a margin is money and tells no sample
+            and (min_sample = 0 or denominator >= min_sample and kpi_id <> 'ec_gross_margin_rate')"""
+    ).fetchall()
+    assert {kpi_id for (kpi_id,) in beyond} <= {"mf_performance", "mf_cycle_time_attainment", "mf_oee"}

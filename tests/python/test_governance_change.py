@@ -179,6 +179,7 @@ def test_a_proposal_adds_rows_and_changes_none(root: Path) -> None:
     assert {cells["parameter"]: cells["value"] for cells in book.parameters(ATT, 1)} == {"trim_percentile": "0.99"}
     changed = {path.stem for path in (root / SEEDS).glob("*.csv") if diff(root, path.stem)}
     sheets = {"metric_definitions_credit", "metric_parameters_credit", "metric_changelog", "metric_translations"}
+    sheets.add("plausible_ranges")
     assert changed == sheets
     for name in changed:
         (line,) = diff(root, name)

@@ -8,12 +8,16 @@ import re
 import shutil
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
 from kpi_warehouse.cli import main
 from kpi_warehouse.governance.column_lineage import read_project
+from kpi_warehouse.governance.document import Writer, gather
 from kpi_warehouse.governance.explain import PARTS, explain, find_value, versions_of
+from kpi_warehouse.governance.seeds import Dictionary
+from kpi_warehouse.governance.smart import final_values
 from kpi_warehouse.governance.store import (
     GovernanceError,
     open_store,
@@ -22,6 +26,7 @@ from kpi_warehouse.governance.store import (
     show,
     suggest,
 )
+from kpi_warehouse.governance.words import WORDS
 
 from .conftest import ROOT, Built
 
@@ -233,3 +238,66 @@ def test_nothing_published_says_what_to_do(tmp_path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KPI_WAREHOUSE", str(tmp_path / "none either.duckdb"))
     done = CliRunner().invoke(main, ["explain", "ec_cvr"])
     assert done.exit_code == 1 and "kpi build" in done.output
+
+
+# --------------------------------------------------------------------------- suspect values
+
+
+@pytest.fixture(scope="module")
+def beyond(demo: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The publication with the newest final month of two KPIs beyond its plausible range."""
+    copy = tmp_path_factory.mktemp("beyond") / "kpi.duckdb"
+    shutil.copy(demo.published, copy)
+    copy.chmod(0o644)
+    with duckdb.connect(str(copy)) as db:
+        for kpi_id in ("mf_oee", "ec_refund_rate"):
+            db.execute(
+                f"""insert into marts.kpi_suspect_values by name
+                select kpi_id, version, domain, period_grain, period_start, period_end, dimension, dimension_value, value,
+                    0.0 as least, 1.2 as greatest, true as is_origin, cast(0 as bigint) as rests_on_rows,
+                    '7.5 is above the greatest plausible value 1.2' as cause_en, '7.5高于合理上限1.2' as cause_zh,
+                    is_final, as_of
+                from marts.kpi_scorecard where kpi_id = '{kpi_id}' and period_grain = 'month' and dimension = 'all'
+                    and is_final order by period_start desc limit 1"""
+            )
+        db.execute(
+            """update marts.kpi_scorecard set status = 'suspect' where (kpi_id, period_grain, period_start, dimension) in (
+                select (kpi_id, period_grain, period_start, dimension) from marts.kpi_suspect_values)"""
+        )
+    return copy
+
+
+def test_a_suspect_month_is_no_headline_and_is_named(beyond: Path, demo: Built) -> None:
+    with open_store(demo.published) as store:
+        sound = explain(store, "ec_refund_rate")
+    with open_store(beyond) as store:
+        headline = explain(store, "ec_refund_rate")
+        asked = explain(store, "ec_refund_rate", period=sound["period"]["label"])
+    assert headline["period"]["start"] < sound["period"]["start"] and headline["suspect"] is None
+    assert headline["newer_suspect"]["cause_en"] == "7.5 is above the greatest plausible value 1.2"
+    assert asked["period"] == sound["period"] and asked["target"]["status"] == "suspect"
+    assert asked["suspect"]["is_origin"] and asked["suspect"]["cause_zh"] == "7.5高于合理上限1.2"
+    assert sound["suspect"] is None and sound["newer_suspect"] is None
+
+
+def test_the_command_says_so(beyond: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KPI_PUBLISHED", str(beyond))
+    monkeypatch.setenv("COLUMNS", "200")
+    text = CliRunner().invoke(main, ["explain", "ec_refund_rate", "--no-columns"]).output
+    assert "is suspect and no headline" in text and "7.5 is above the greatest plausible value 1.2" in text
+
+
+def test_the_document_stands_at_the_last_sound_month(beyond: Path) -> None:
+    with open_store(beyond) as store:
+        assert final_values(store)["ec_refund_rate"][-1]["status"] == "suspect"
+        text = Writer(gather(store, Dictionary(ROOT), "ecommerce"), WORDS["en"]).document()
+    line = next(line for line in text.splitlines() if line.startswith("| ") and "`ec_refund_rate`" in line)
+    assert "suspect" not in line
+    assert text.count("suspect (beyond what is plausible") == 1
+
+
+def test_checks_are_told_in_one_sentence(demo: Built) -> None:
+    with open_store(demo.published) as store:
+        checks = explain(store, "ec_cvr")["data_quality"]["checks"]
+    assert checks["fail"] == 0 and checks["run"] == sum(checks[s] for s in ("pass", "warn", "fail", "not_judged"))
+    assert checks["summary_en"].startswith(f"0 failed, {checks['warn']} warned") and "未判定" in checks["summary_zh"]

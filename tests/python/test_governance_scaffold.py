@@ -44,6 +44,7 @@ def test_a_scaffolded_kpi_is_a_draft_with_its_files(project_copy: Path) -> None:
     assert written == {
         "seeds/dictionary/metric_definitions_credit.csv",
         "seeds/dictionary/metric_translations.csv",
+        "seeds/dictionary/plausible_ranges.csv",
         "models/kpis/credit/kpi_cr_partner_share.sql",
         "models/kpis/credit/kpi_cr_partner_share.yml",
     }

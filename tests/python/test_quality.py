@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from kpi_warehouse.project import project_root
 from kpi_warehouse.quality.command import quality_command
+from kpi_warehouse.quality.expectations import RESULT_COLUMNS
 from kpi_warehouse.quality.issues import keep_issues
+from kpi_warehouse.quality.judgement import fault, share, summary
 from kpi_warehouse.quality.rules import SEED, Rules
 
 from .conftest import Built
@@ -80,28 +82,29 @@ def test_a_threshold_changes_in_the_dictionary_alone(project_copy: Path) -> None
     assert check.severity == "error" and "> 0.25 * count(*)" in check.arguments["unexpected_rows_query"]
     small = raw_suite("ecommerce", table, 99, Rules(project_copy))
     assert not any(check.check_id.endswith(".usable") for check in small.checks)
+    assert [(check.check_id, check.reason) for check in small.unjudged] == [
+        ("expectation.raw.ecommerce.orders.usable", "too few rows: 99 of 100")
+    ]
 
 
 # --------------------------------------------------------------------------- issues
 
 
 def warehouse_with(path: Path, *unmet: tuple[str, bool]) -> Path:
-    """A warehouse whose dq_results hold a sound check and these: (check, passed all the same)."""
+    """A warehouse whose dq_results hold a sound check, one that was not judged, and these: (check, told only)."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as db:
         db.execute("create schema marts")
-        db.execute(
-            'create table marts.dq_results (check_id varchar, domain varchar, "table" varchar, kind varchar, '
-            "expected varchar, observed varchar, passed boolean, failed_rows bigint, as_of timestamp)"
-        )
-        db.execute(
-            "insert into marts.dq_results values ('dbt.sound', 'credit', 't', 'test', '0', 'pass, 0', true, 0, null)"
-        )
-        for check_id, passed in unmet:
-            observed = f"{'warn' if passed else 'fail'}, 3 failing rows"
+        columns = ", ".join(f'"{name}" {type_}' for name, type_ in RESULT_COLUMNS.items())
+        db.execute(f"create table marts.dq_results ({columns})")
+        found = [("dbt.sound", "pass", "error", 0), ("landing.credit.scores.present", "not_judged", "warn", 0)]
+        found += [(check, "warn" if told else "fail", "warn" if told else "error", 3) for check, told in unmet]
+        for check_id, status, severity, failed in found:
             db.execute(
-                "insert into marts.dq_results values (?, 'ecommerce', 'orders', 'test', '0', ?, ?, 3, null)",
-                [check_id, observed, passed],
+                """insert into marts.dq_results by name select ? as check_id, 'ecommerce' as domain, 'orders' as "table",
+                    'test' as kind, '0' as expected, ? || ', 3 failing rows' as observed, ? as status,
+                    ? = 'pass' as passed, ? as failed_rows, ? as severity, ? = 'fail' as shuts_gate""",
+                [check_id, status, status, status, failed, severity, status],
             )
     return path
 
@@ -166,6 +169,67 @@ def test_the_owner_and_the_severity_come_from_the_dictionary(tmp_path: Path) -> 
         (ERROR_CHECK, "error", "ecommerce_data_platform", 3),
         (WARN_CHECK, "warn", "ecommerce_data_platform", 3),
     ]
+
+
+# --------------------------------------------------------------------------- the sentence
+
+
+def found(check_id: str, status: str, **more: object) -> dict[str, object]:
+    """A row of dq_results as the sentence reads it."""
+    table = check_id.split(".")[3]
+    row = {"check_id": check_id, "domain": "ecommerce", "table": table, "status": status, "failed_rows": 0}
+    return {**row, "checked_rows": None, "failed_money_share": None, "reason": None, "follows_from": None, **more}
+
+
+def refusal(table: str, failed: int, checked: int, reason: str, check: str = "few_reject_reason") -> dict[str, object]:
+    """The warning of refused rows of a table."""
+    check_id = f"expectation.raw.ecommerce.{table}.{check}"
+    return found(check_id, "warn", failed_rows=failed, checked_rows=checked, reason=reason, failed_money_share=0.155)
+
+
+ORDERS = refusal("orders", 3528, 22050, "missing_required:user_id")
+ORPHANS = found("expectation.staging.ecommerce.refunds.order_id.has_orders", "warn", follows_from=ORDERS["check_id"])
+
+
+def test_the_sentence_tells_failed_warned_and_not_judged_apart() -> None:
+    rows = [
+        ORDERS,
+        refusal("orders", 3528, 22050, "missing_required:user_id", "usable"),
+        ORPHANS,
+        *[found(f"dbt.x.y.{name}", "pass") for name in "ab"],
+        *[found(f"landing.x.{name}.present", "not_judged", reason="absent or empty") for name in "abc"],
+    ]
+    assert summary(rows) == (
+        "0 failed, 3 warned (1 of them for refused rows), 3 not judged; 16 % of orders refused: missing user_id"
+    )
+    assert summary(rows, "zh") == (
+        "0项未通过，3项警告(其中1项源自被拒收的记录)，3项未判定；orders有16%的记录被拒收：缺少user_id"
+    )
+    assert summary(rows, worth={"orders": "paid_amount"}).endswith("missing user_id (16 % of paid_amount)")
+    assert summary([found("dbt.x.y.z", "fail")]) == "1 failed, 0 warned, 0 not judged"
+    assert summary([]) == "0 failed, 0 warned, 0 not judged"
+
+
+def test_the_largest_refusals_are_named_and_the_others_counted() -> None:
+    rows = [refusal(f"t{rows}", rows, 1000, "unparseable:paid_at") for rows in (60, 70, 80, 90, 100)]
+    rows.append(refusal("tiny", 1, 2, "no_such_reason:column"))
+    told = summary(rows)
+    assert told.split("; ")[1:] == [
+        "10 % of t100 refused: unreadable paid_at",
+        "9.0 % of t90 refused: unreadable paid_at",
+        "8.0 % of t80 refused: unreadable paid_at",
+        "3 more tables with refused rows",
+    ]
+    assert fault("no_such_reason:column") == "no such reason column"
+
+
+def test_a_part_is_never_told_as_nothing_nor_as_all() -> None:
+    parts = (0, 0.0001, 0.0004, 0.001, 0.071, 0.0994, 0.1, 0.157, 0.9949, 0.9951, 0.9996, 0.99999, 1)
+    assert [share(part) for part in parts] == [
+        "0 %", "< 0.1 %", "< 0.1 %", "0.1 %", "7.1 %", "9.9 %", "10 %", "16 %", "99 %", "99.5 %", "> 99.9 %", "> 99.9 %",
+        "100 %",
+    ]  # fmt: skip
+    assert share(0.0001, "zh") == "<0.1%"
 
 
 # --------------------------------------------------------------------------- the demonstration

@@ -85,7 +85,7 @@ def keep_baseline(
         found = _values(store, row, start, end)
         value = measured(found, definition["kpi_kind"]) if found else None
         if value is None:
-            outcome.notes.append(f"{place}: no official final value from {first} to {last}")
+            outcome.notes.append(f"{place}: no official final value from {first} to {last} that is not suspect")
             continue
         sheet.update(row, baseline_value=f"{value:.12g}")
         periods = f"{len(found)} final period{'s' * (len(found) > 1)}"
@@ -114,7 +114,8 @@ def _values(store: Store, target: Cells, start: dt.date, end: dt.date) -> list[R
         inner join marts.kpi_values as kpi_values using (
             kpi_id, version, period_grain, period_start, dimension, dimension_value)
         where kpi_id = ? and period_grain = ? and dimension = ? and dimension_value = ? and scorecard.is_final
-            and scorecard.value is not null and period_start >= ? and scorecard.period_end <= ?""",
+            and scorecard.value is not null and scorecard.status <> 'suspect'
+            and period_start >= ? and scorecard.period_end <= ?""",
         [*(target[c] for c in ("kpi_id", "period_grain", "dimension", "dimension_value")), start, end],
     )
 

@@ -18,6 +18,7 @@ from kpi_warehouse.governance.seeds import (
     CHANGELOG,
     DEFINITIONS,
     PARAMETERS,
+    RANGES,
     TRANSLATIONS,
     Cells,
     Dictionary,
@@ -228,6 +229,9 @@ def propose(
         },
         lambda cells: cells["kpi_id"] == kpi_id,
     )
+    bounds = book.file(RANGES)
+    for row in [row for row in bounds.rows if (row["kpi_id"], row["version"]) == (kpi_id, base["version"])]:
+        bounds.insert({**row, "version": version}, lambda cells: cells["kpi_id"] == kpi_id)
     sheet = book.file(f"{PARAMETERS}_{domain}")
     for row in [row for name, row in own.items() if name not in dropped]:
         sheet.insert(
@@ -263,6 +267,7 @@ def propose(
     )
     roles = book.required_roles(domain)
     notes = [f"approvals needed before {parallel_from}: {', '.join(roles)}"]
+    notes.append(f"the plausible range is that of version {base['version']}: where it changes, edit {RANGES}.csv")
     if stale:
         notes.append(f"the Chinese reading is to be written in {TRANSLATIONS}.csv: {', '.join(stale)}")
     bound = [row["target_id"] for row in book.rows("kpi_targets") if row["kpi_id"] == kpi_id and row["version"]]

@@ -250,8 +250,9 @@ class Writer:
                 continue
             main = min((target["period_grain"] for target in targets), key=GRAIN_ORDER.index)
             last = [target for target in targets if target["period_grain"] == main][-1]
-            values = self.material.values.get(kpi["kpi_id"], [])
-            latest = values[-1] if values else None
+            # a suspect value is never what a KPI is said to stand at
+            sound = [v for v in self.material.values.get(kpi["kpi_id"], []) if v["status"] != "suspect"]
+            latest = sound[-1] if sound else None
             rows.append(
                 [
                     f"{escaped(self.names[kpi['kpi_id']])} `{kpi['kpi_id']}`",
@@ -325,7 +326,7 @@ class Writer:
                     escaped(self.slice(value["dimension"], value["dimension_value"])),
                     self.number(value["value"], unit),
                     self.number(value["target_value"], unit),
-                    self.number(value["gap_to_target"], unit, difference=True),
+                    "–" if value["status"] == "suspect" else self.number(value["gap_to_target"], unit, difference=True),
                     self.name(value["status"]) + (f" {self.say('suspended')}" if value["appraisal_suspended"] else ""),
                 ]
                 for value in values

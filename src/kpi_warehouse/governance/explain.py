@@ -35,6 +35,7 @@ from kpi_warehouse.governance.store import (
 )
 from kpi_warehouse.output import clean
 from kpi_warehouse.project import project_root
+from kpi_warehouse.quality.judgement import COLUMNS, STATUSES, summary
 
 #: How many alerts, drivers and choices are listed before the rest is only counted.
 SHOWN = 12
@@ -101,6 +102,13 @@ def _choices(store: Store, kpi_id: str, dimension: str, member: str) -> str:
     return f"it has the slices {', '.join(slice_label(r['dimension'], r['dimension_value']) for r in listed)}{more}"
 
 
+#: Whether a row of `kpi_values` is suspect; files published before there were plausible ranges know none.
+SUSPECT = (
+    "(kpi_id, version, period_grain, period_start, dimension, dimension_value) in (select (kpi_id, version, "
+    "period_grain, period_start, dimension, dimension_value) from marts.kpi_suspect_values)"
+)
+
+
 def find_value(
     store: Store,
     kpi_id: str,
@@ -112,8 +120,8 @@ def find_value(
 ) -> Row | None:
     """The row of `kpi_values` that a reader asks for; None where nothing was asked for and the KPI has no rows.
 
-    Without a period: the latest final one of the grain that readers ask for first; without a slice: the whole, or,
-    for a KPI that publishes none, the slice with the largest sample.
+    Without a period: the latest final one of the grain that readers ask for first that is not suspect (all are: the
+    latest); without a slice: the whole, or, for a KPI that publishes none, the slice with the largest sample.
 
     Raises:
         GovernanceError: No such row; the message says which periods or slices exist.
@@ -139,12 +147,14 @@ def find_value(
         conditions.append("version = ?")
         parameters.append(version)  # type: ignore[arg-type]
     rows = store.rows(
-        f"select * from marts.kpi_values where {' and '.join(conditions)} order by period_start desc, version",
+        f"select *, {SUSPECT if store.has('kpi_suspect_values') else 'false'} as is_suspect from marts.kpi_values "
+        f"where {' and '.join(conditions)} order by period_start desc, version",
         parameters,
     )
     rows.sort(
         key=lambda row: (
             not (row["is_final"] and row["value"] is not None) if wanted is None else False,
+            row["is_suspect"] if wanted is None else False,
             GRAIN_ORDER.index(row["period_grain"]),
         )
     )
@@ -261,6 +271,15 @@ def data_quality(store: Store, dictionary: Row, start: dt.datetime | None) -> Ro
                 from marts.dq_results where {marks}""",
                 values,
             )
+            if "status" in store.columns("dq_results"):
+                names = ", ".join(f'"{name}"' for name in COLUMNS)
+                found = store.rows(f"select {names} from marts.dq_results where {marks}", values)
+                result["checks"] = {
+                    "run": len(found),
+                    **{status: sum(row["status"] == status for row in found) for status in STATUSES},
+                    "summary_en": summary(found),
+                    "summary_zh": summary(found, "zh"),
+                }
     if start is not None and store.has("kpi_appraisal_suspensions"):
         row = store.one(
             "select missed_checks from marts.kpi_appraisal_suspensions where domain = ? and month_start = ?",
@@ -341,7 +360,7 @@ def explain(
         "data_quality": data_quality(store, dictionary, value["period_start"] if value else None),
         "source": str(store.path),
         "value": None, "target": None, "previous": None, "drivers": [], "alerts": [], "publications": [],
-        "restatement": None, "in_other_versions": [],
+        "restatement": None, "in_other_versions": [], "suspect": None, "newer_suspect": None,
     }  # fmt: skip
     if value is None:
         return answer
@@ -354,6 +373,20 @@ def explain(
     answer["value"] = {
         column: value[column] for column in ("value", "numerator", "denominator", "sample_size", "is_final", "as_of")
     }
+    if store.has("kpi_suspect_values"):
+        answer["suspect"] = store.one(
+            f"""select least, greatest, is_origin, rests_on_kpi_id, rests_on_version, rests_on_period_grain,
+                rests_on_period_start, rests_on_dimension, rests_on_dimension_value, rests_on_value, rests_on_rows,
+                cause_en, cause_zh from marts.kpi_suspect_values where {KEY} and version = ?""",
+            [*key, number],
+        )
+        if period is None:
+            answer["newer_suspect"] = store.one(
+                """select period_grain, period_start, value, cause_en, cause_zh from marts.kpi_suspect_values
+                where kpi_id = ? and period_grain = ? and period_start > ? and dimension = ? and dimension_value = ?
+                    and is_final order by period_start desc, version desc limit 1""",
+                key,
+            )
     score = store.one(f"select * from marts.kpi_scorecard where {KEY} and version = ?", [*key, number])
     if score:
         answer["target"] = {
@@ -430,13 +463,18 @@ def _print(answer: Row, page: Console) -> None:
         )
         state = "final" if value["is_final"] else "not final"
         row("value", f"{show(value['value'], unit)} ({state}, as of {value['as_of']})")
+        if answer["suspect"]:
+            table.add_row("suspect", Text(clean(answer["suspect"]["cause_en"]), style="red"))
+        if newer := answer["newer_suspect"]:
+            label = period_label(newer["period_grain"], newer["period_start"])
+            row("newer", f"{label} is suspect and no headline: {show(newer['value'], unit)}, {newer['cause_en']}")
         parts = [f"{name} {value[name]:,.6g}" for name in ("numerator", "denominator") if value[name] is not None] or [
             "no numerator or denominator (percentile or model statistic)"
         ]
         row("made of", f"{', '.join(parts)}; {value['sample_size'] or 0:,} rows behind it")
         if target := answer["target"]:
             text = target["status"]
-            if target["target_value"] is not None:
+            if target["target_value"] is not None and not answer["suspect"]:
                 text += (
                     f": target {target['target_comparator']} {show(target['target_value'], unit)}, gap "
                     f"{show(target['gap_to_target'], unit, difference=True)} ({target['target_id']})"
@@ -495,7 +533,8 @@ def _print(answer: Row, page: Console) -> None:
             f"{source['rows_quarantined']:,} quarantined",
         )
     if quality["checks"] and quality["checks"]["run"]:
-        row("checks", f"{quality['checks']['run']} run on these tables, {quality['checks']['failed']} failed")
+        told = quality["checks"].get("summary_en") or f"{quality['checks']['failed']} failed"
+        row("checks", f"{quality['checks']['run']} run on these tables: {told}")
     if quality["suspended_by"]:
         row("appraisal", f"suspended this month: {quality['suspended_by']} missed")
     line = answer["lineage"]

@@ -13,6 +13,7 @@ from kpi_warehouse.governance.store import (
     Row,
     Store,
     open_ledger_file,
+    open_store,
     parse_period,
     parse_slice,
     period_label,
@@ -20,6 +21,7 @@ from kpi_warehouse.governance.store import (
     suggest,
 )
 from kpi_warehouse.output import emit, output_options, print_table
+from kpi_warehouse.project import published_path
 from kpi_warehouse.publish import KEY
 
 #: The entry that stood for each key after a publication: the last one up to it.
@@ -153,8 +155,30 @@ def _filters(
     return where, parameters
 
 
+def mark_suspect(rows: list[Row]) -> None:
+    """Says of each row (`is_suspect`) whether its value is one that the current publication calls suspect."""
+    path = published_path()
+    suspects: dict[tuple[Any, ...], float] = {}
+    if path.exists():
+        with open_store(path) as store:
+            if store.has("kpi_suspect_values"):
+                suspects = {
+                    tuple(found[column] for column in SUSPECT_KEY): found["value"]
+                    for found in store.rows(f"select {', '.join(SUSPECT_KEY)}, value from marts.kpi_suspect_values")
+                }
+    for row in rows:
+        value = suspects.get(tuple(row[column] for column in SUSPECT_KEY))
+        row["is_suspect"] = value is not None and row["value"] == value
+
+
+#: Key of `kpi_suspect_values`.
+SUSPECT_KEY = ("kpi_id", "version", "period_grain", "period_start", "dimension", "dimension_value")
+
+
 def _cells(row: Row) -> list[str]:
     numbers = ["–" if row[c] is None else f"{row[c]:.10g}" for c in ("value", "numerator", "denominator")]
+    if row.get("is_suspect"):
+        numbers[0] += " (suspect)"
     if row["is_withdrawn"]:
         numbers[0] = "withdrawn"
     return [
@@ -204,6 +228,8 @@ def published_command(
             rows = history(ledger, what, period, slice_text, grain)
         else:
             rows = reproduce(ledger, what, kpi_id, period, slice_text, grain)
+    if what is not None:
+        mark_suspect(rows)
     if emit(rows, form):
         return
     if what is None:

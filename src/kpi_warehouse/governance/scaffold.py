@@ -11,7 +11,15 @@ from typing import Any
 import click
 import yaml
 
-from kpi_warehouse.governance.seeds import APPROVALS, DEFINITIONS, PARAMETERS, TRANSLATIONS, Dictionary, csv_line
+from kpi_warehouse.governance.seeds import (
+    APPROVALS,
+    DEFINITIONS,
+    PARAMETERS,
+    RANGES,
+    TRANSLATIONS,
+    Dictionary,
+    csv_line,
+)
 from kpi_warehouse.governance.store import GovernanceError, suggest
 from kpi_warehouse.project import project_root
 
@@ -277,6 +285,18 @@ def new_kpi(root: Path, answers: Answers) -> list[Path]:
         }
     )
     book.file(TRANSLATIONS).insert({"kpi_id": answers.kpi_id, "version": "1"})
+    book.file(RANGES).insert(
+        {
+            "kpi_id": answers.kpi_id,
+            "version": "1",
+            "least": "0",
+            "greatest": "1" if answers.kind == "ratio" else "1000000000000",
+            "min_sample": "0",
+            "basis": "flow",
+            "reason_en": f"{TODO}: why nothing below or above can be right.",
+            "reason_zh": f"{TODO}：为何不可能低于下限或高于上限。",
+        }
+    )
     sql, text = sql_of(answers, domain, table), yaml_of(answers, root)
     folder.mkdir(parents=True, exist_ok=True)
     model.write_text(sql, encoding="utf-8")

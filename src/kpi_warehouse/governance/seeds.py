@@ -18,6 +18,7 @@ PARAMETERS = "metric_parameters"
 APPROVALS = "metric_approvals"
 CHANGELOG = "metric_changelog"
 TRANSLATIONS = "metric_translations"
+RANGES = "plausible_ranges"
 
 
 @dataclass

@@ -211,7 +211,8 @@ def smart(store: Store, roles: set[str], domain: str | None = None) -> list[Find
         if domain and row["domain"] != domain:
             continue
         kpi_id = row["kpi_id"]
-        values = history.get(kpi_id, [])
+        # what is suspect neither meets a target nor misses it
+        values = [value for value in history.get(kpi_id, []) if value["status"] != "suspect"]
         own = [target for target in targets[kpi_id] if target["version"] in (None, row["version"])]
         judged = {
             "S": _specific(row, roles),

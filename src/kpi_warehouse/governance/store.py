@@ -49,6 +49,14 @@ class Store:
         """The first row of a query, or None."""
         return next(iter(self.rows(query, parameters)), None)
 
+    def columns(self, table: str) -> set[str]:
+        """Columns of a table of the marts; none where it is not there."""
+        found = self.rows(
+            "select column_name from information_schema.columns where table_schema = 'marts' and table_name = ?",
+            [table],
+        )
+        return {row["column_name"] for row in found}
+
     def has(self, table: str) -> bool:
         """Whether the mart `table` is in the file."""
         return bool(

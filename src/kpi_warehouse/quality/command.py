@@ -67,6 +67,7 @@ def quality_command(ctx: click.Context, docs: Path | None) -> None:
 
 def _check(docs: Path | None) -> None:
     from kpi_warehouse.quality.expectations import check
+    from kpi_warehouse.quality.judgement import told
 
     warehouse = warehouse_path()
     if not warehouse.exists():
@@ -78,6 +79,7 @@ def _check(docs: Path | None) -> None:
         f"{len(report.results)} expectations in {report.seconds:.1f} s: "
         f"{len(report.failed)} errors, {len(report.warned)} warnings"
     )
+    click.echo(f"checks: {told(warehouse)}")
     if docs:
         click.echo(f"Data Docs: {docs / 'index.html'}")
     if report.failed:
@@ -136,6 +138,8 @@ def report_command(
     domain: str | None, weeks: int, shifts: bool, days: int, line: str | None, from_warehouse: bool, form: str
 ) -> None:
     """Print the weekly report on data quality, or that of the last shifts (KPI_PUBLISHED)."""
+    from kpi_warehouse.quality.judgement import told
+
     path = warehouse_path() if from_warehouse else published_path()
     if shifts:
         names, rows = _read(
@@ -157,6 +161,8 @@ def report_command(
         [domain, weeks],
     )
     _print(WEEKLY, names, rows, "Data quality by week", form)
+    if form == "table":
+        click.echo(f"checks: {told(path, domain=domain)}")
 
 
 @quality_command.command("issues")

@@ -19,7 +19,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ import click
 import duckdb
 import yaml
 
-from kpi_warehouse.quality.rules import ERROR, WARN, Rules
+from kpi_warehouse.quality.judgement import fault, share
+from kpi_warehouse.quality.rules import ERROR, FAIL, NOT_JUDGED, PASS, WARN, Rules
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
@@ -115,46 +116,71 @@ FORBIDDEN = {
     "downtime_inside_planned_time": ("fct_oee", "reconciliation", "downtime within planned time",
         "downtime_seconds_v1 > ppt_seconds + 1e-6"),
 }  # fmt: skip
-#: Sources that must agree: check (and rule of the dictionary: `{limit}`) -> (domain, tables needed, expected, query of
-#: the rows that tell of a difference).
+#: Columns that say what a row is worth, the first that a table has.
+WORTH = ("paid_amount", "amount", "due_amount", "principal", "requested_amount")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Sources that must agree.
+
+    Attributes:
+        domain: Domain of the tables.
+        tables: Tables that must be landed; the first is the one that is checked.
+        expected: In words; `{limit}` is the threshold of the rule that has the name of the check.
+        rows: Query of the rows that are compared: `holds`, and `link` to the table that may lack its row.
+        parent: `table.column` that `link` points to, where a refused row there explains a difference.
+        at_most: The limit is the largest share of rows that do not hold, not the least of those that do.
+    """
+
+    domain: str
+    tables: tuple[str, ...]
+    expected: str
+    rows: str
+    parent: str | None = None
+    at_most: bool = False
+
+
 AGREEMENTS = {
-    "purchases_have_their_event": (
+    "purchases_have_their_event": Agreement(
         "ecommerce",
         ("orders", "events"),
         "at least {limit:.0%} of paid orders of the period of events have a purchase event",
-        """select count(*) as paid_orders, count(seen.order_id) as with_event
+        """select orders.order_id as link, seen.order_id is not null as holds
         from {batch} as orders
         cross join (
             select min(event_at) as first_at, max(event_at) as last_at from staging.stg_ecommerce__events
         ) as span
         left join (select distinct order_id from staging.stg_ecommerce__events where event_name = 'purchase') as seen
             on orders.order_id = seen.order_id
-        where orders.paid_at between span.first_at and span.last_at
-        having count(seen.order_id) < {limit} * count(*)""",
+        where orders.paid_at between span.first_at and span.last_at""",
+        "events.order_id",
     ),
-    "purchases_have_their_order": (
+    "purchases_have_their_order": Agreement(
         "ecommerce",
         ("events", "orders"),
         "at least {limit:.0%} of purchase events name a landed order",
-        """select count(*) as purchases, count(orders.order_id) as with_order
+        """select events.order_id as link, orders.order_id is not null as holds
         from {batch} as events
         left join staging.stg_ecommerce__orders as orders on events.order_id = orders.order_id
-        where events.event_name = 'purchase' having count(orders.order_id) < {limit} * count(*)""",
+        where events.event_name = 'purchase'""",
+        "orders.order_id",
     ),
-    "payments_have_their_order_paid": (
+    "payments_have_their_order_paid": Agreement(
         "ecommerce",
         ("payment_attempts", "orders"),
         "at least {limit:.0%} of successful payments belong to a paid order",
-        """select count(*) as payments, count(orders.paid_at) as of_paid_orders
+        """select attempts.order_id as link, orders.paid_at is not null as holds
         from {batch} as attempts
         left join staging.stg_ecommerce__orders as orders on attempts.order_id = orders.order_id
-        where attempts.succeeded and attempts.order_id is not null having count(orders.paid_at) < {limit} * count(*)""",
+        where attempts.succeeded and attempts.order_id is not null""",
+        "orders.order_id",
     ),
-    "paid_orders_have_their_payment": (
+    "paid_orders_have_their_payment": Agreement(
         "ecommerce",
         ("orders", "payment_attempts"),
         "at least {limit:.0%} of paid orders of the period of payments have a successful payment",
-        """select count(*) as paid_orders, count(paid.order_id) as with_payment
+        """select orders.order_id as link, paid.order_id is not null as holds
         from {batch} as orders
         cross join (
             select min(attempted_at) as first_at, max(attempted_at) as last_at
@@ -163,39 +189,39 @@ AGREEMENTS = {
         left join (
             select distinct order_id from staging.stg_ecommerce__payment_attempts where succeeded
         ) as paid on orders.order_id = paid.order_id
-        where orders.paid_at between span.first_at and span.last_at
-        having count(paid.order_id) < {limit} * count(*)""",
+        where orders.paid_at between span.first_at and span.last_at""",
+        "payment_attempts.order_id",
     ),
-    "stops_are_coded": (
+    "stops_are_coded": Agreement(
         "manufacturing",
         ("machine_states",),
         "at least {limit:.0%} of stops carry a reason",
-        """select count(*) as stops, count(reason_code) as coded from {batch} as states
-        where state = 'stopped' having count(reason_code) < {limit} * count(*)""",
+        """select states.machine_id as link, reason_code is not null as holds from {batch} as states
+        where state = 'stopped'""",
     ),
-    "booked_loans_have_their_account": (
+    "booked_loans_have_their_account": Agreement(
         "credit",
         ("application_events", "accounts"),
         "at least {limit:.0%} of booked loans have an account",
-        """select count(*) as booked, count(accounts.application_id) as with_account
+        """select events.application_id as link, accounts.application_id is not null as holds
         from (select distinct application_id from {batch} as rows_
             where event_name = 'loan_booked') as events
         left join (select distinct application_id from staging.stg_credit__accounts) as accounts
-            on events.application_id = accounts.application_id
-        having count(accounts.application_id) < {limit} * count(*)""",
+            on events.application_id = accounts.application_id""",
+        "accounts.application_id",
     ),
-    "few_jumps_over_days": (
+    "few_jumps_over_days": Agreement(
         "credit",
         ("application_events",),
         "at most {limit:.0%} of applications with a jump over days between two events",
-        """select count(*) as applications, count(*) filter (where longest > {jump_over_days}) as jumps from (
+        """select application_id as link, coalesce(longest <= {jump_over_days}, true) as holds from (
             select application_id, max(date_diff('day', previous_at, event_at)) as longest from (
                 select application_id, event_at,
                     lag(event_at) over (partition by application_id order by event_at) as previous_at
                 from {batch} as rows_
             ) as steps group by application_id
-        ) as applications
-        having count(*) filter (where longest > {jump_over_days}) > {limit} * count(*)""",
+        ) as applications""",
+        at_most=True,
     ),
 }
 
@@ -209,8 +235,14 @@ class Check:
         kind: What it looks at: uniqueness, completeness, enumeration, order, duration, orphans, freshness, volume, …
         expected: In words.
         severity: `error` shuts the gate, `warn` is told.
-        type: Name of the Great Expectations class.
+        type: Name of the Great Expectations class; empty where it cannot be judged.
         arguments: Its arguments.
+        counts: Query of `checked` and `failed` rows (and `worth`, the share of money, `reason`, or `note` in place of
+            both) where the expectation itself compares sums.
+        explained: Query of the failed rows that follow from refused rows of the table `follows`.
+        follows: Raw table whose refused rows explain failed ones.
+        worth: Column that `worth` is the share of.
+        reason: Why it cannot be judged.
     """
 
     check_id: str
@@ -219,22 +251,39 @@ class Check:
     severity: str
     type: str
     arguments: Mapping[str, Any]
+    counts: str = ""
+    explained: str = ""
+    follows: str = ""
+    worth: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Suite:
-    """The checks of one relation, in one checkpoint."""
+    """The checks of one relation, in one checkpoint, and those that cannot be judged on it (`reason`)."""
 
     layer: str
     domain: str
     table: str
     relation: str
     checks: list[Check]
+    rows: int = 0
+    unjudged: list[Check] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found; `passed` is true for a warning too, as it does not shut the gate."""
+    """What a check found.
+
+    Attributes:
+        met: What was expected was found; None: it could not be judged.
+        failed_rows: Rows that differ, not sums of them.
+        checked_rows: Rows looked at; None where they were not counted.
+        money_share: Share of the money that the failed rows hold, from 0 to 1.
+        reason: Why it was not judged; of refused rows the commonest reason, as `reason:column`.
+        follows_from: Check whose finding is the first cause of this one.
+        had_to: It had to be judged and could not be: the gate stays shut.
+    """
 
     check_id: str
     domain: str
@@ -243,13 +292,30 @@ class Result:
     severity: str
     expected: str
     observed: str
-    met: bool
+    met: bool | None
     failed_rows: int
+    checked_rows: int | None = None
+    money_share: float | None = None
+    reason: str | None = None
+    follows_from: str | None = None
+    had_to: bool = False
+
+    @property
+    def status(self) -> str:
+        """`pass`, `warn`, `fail` or `not_judged`."""
+        if self.met is None:
+            return NOT_JUDGED
+        return PASS if self.met else FAIL if self.severity == ERROR else WARN
 
     @property
     def passed(self) -> bool:
-        """False where the gate must stay shut."""
-        return self.met or self.severity == WARN
+        """What was expected was found: true for `pass` alone."""
+        return self.status == PASS
+
+    @property
+    def shuts_gate(self) -> bool:
+        """Nothing may be published."""
+        return self.status == FAIL or self.had_to
 
 
 @dataclass
@@ -262,12 +328,33 @@ class Report:
     @property
     def failed(self) -> list[Result]:
         """Checks that shut the gate."""
-        return [result for result in self.results if not result.passed]
+        return [result for result in self.results if result.shuts_gate]
 
     @property
     def warned(self) -> list[Result]:
         """Checks not met that do not shut it."""
-        return [result for result in self.results if result.passed and not result.met]
+        return [result for result in self.results if result.status == WARN]
+
+
+#: Columns of `dq_results`, with their types.
+RESULT_COLUMNS = {
+    "check_id": "varchar",
+    "domain": "varchar",
+    "table": "varchar",
+    "kind": "varchar",
+    "expected": "varchar",
+    "observed": "varchar",
+    "status": "varchar",
+    "reason": "varchar",
+    "passed": "boolean",
+    "failed_rows": "bigint",
+    "checked_rows": "bigint",
+    "failed_money_share": "double",
+    "severity": "varchar",
+    "shuts_gate": "boolean",
+    "follows_from": "varchar",
+    "as_of": "timestamp",
+}
 
 
 def _meta(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -288,20 +375,29 @@ class _Checks(list[Check]):
     def __init__(self, place: str, domain: str, rules: Rules) -> None:
         super().__init__()
         self.place, self.domain, self.rules = place, domain, rules
+        self.without: list[Check] = []
 
     def limit(self, rule_id: str) -> float:
         """Threshold of a rule for the domain."""
         return self.rules.limit(rule_id, self.domain)
 
-    def expect(self, name: str, kind: str, expected: str, type_: str, **arguments: Any) -> None:
+    def expect(
+        self, name: str, kind: str, expected: str, type_: str, told: Mapping[str, str] | None = None, **arguments: Any
+    ) -> None:
         check_id = f"expectation.{self.place}.{name}"
         rule = self.rules.of(check_id, self.domain)
-        self.append(Check(check_id, kind, expected, rule.severity if rule else ERROR, type_, arguments))
+        severity = rule.severity if rule else ERROR
+        self.append(Check(check_id, kind, expected, severity, type_, arguments, **(told or {})))
 
-    def no_rows(self, name: str, kind: str, expected: str, query: str) -> None:
+    def no_rows(self, name: str, kind: str, expected: str, query: str, **told: str) -> None:
         # the batch is a subquery with a name of its own, and takes no other
         query = query.replace("{batch}", "(select * from {batch})")
-        self.expect(name, kind, expected, "UnexpectedRowsExpectation", unexpected_rows_query=query)
+        self.expect(name, kind, expected, "UnexpectedRowsExpectation", told, unexpected_rows_query=query)
+
+    def unjudged(self, name: str, kind: str, expected: str, reason: str) -> None:
+        """A check that cannot be judged here, and why."""
+        self.expect(name, kind, expected, "", {"reason": reason})
+        self.without.append(self.pop())
 
 
 def _unique(checks: _Checks, name: str, expected: str, keys: list[str]) -> None:
@@ -310,6 +406,21 @@ def _unique(checks: _Checks, name: str, expected: str, keys: list[str]) -> None:
     else:
         type_ = "ExpectCompoundColumnsToBeUnique"
         checks.expect(name, "uniqueness", expected, type_, column_list=keys, ignore_row_if="never")
+
+
+def _worth_column(table: dict[str, Any]) -> str:
+    """The column that says what a row of the table is worth; empty: none does."""
+    names = {column["name"] for column in table["columns"]}
+    return next((name for name in WORTH if name in names), "")
+
+
+def _worth(table: dict[str, Any], condition: str) -> str:
+    """SQL: the share of the table's money in the rows that fulfil the condition."""
+    column = _worth_column(table)
+    if not column:
+        return "cast(null as double)"
+    amount = f"abs(cast({column} as double))"
+    return f"sum({amount}) filter (where {condition}) / nullif(sum({amount}), 0)"
 
 
 def raw_suite(domain: str, table: dict[str, Any], rows: int, rules: Rules) -> Suite:
@@ -323,24 +434,36 @@ def raw_suite(domain: str, table: dict[str, Any], rows: int, rules: Rules) -> Su
     """
     name = table["name"]
     checks = _Checks(f"raw.{domain}.{name}", domain, rules)
+    relation = f"staging.base_{domain}__{name}"
     for check, rule_id in (("few_reject_reason", "raw_refused"), ("usable", "raw_mostly_refused")):
         fewest = rules.get(rule_id, domain).min_rows or 0
-        if rows < fewest:
-            continue
         share = checks.limit(rule_id)
+        expected = f"at most {share:.0%} of rows refused"
+        if rows < fewest:
+            checks.unjudged(check, "completeness", expected, f"too few rows: {rows} of {fewest}")
+            continue
         # what lies beyond a given as_of is refused by the book: it says nothing of the table
         checks.no_rows(
-            check, "completeness", f"at most {share:.0%} of rows refused",
+            check, "completeness", expected,
             f"""select count(*) as rows_read, count(_reject_reason) as rows_refused from {{batch}} as rows_
             where _reject_reason is distinct from 'from_the_future'
             having count(_reject_reason) > {share} * count(*) and count(*) >= {fewest}""",
+            counts=f"""select count(*) as checked, count(_reject_reason) as failed,
+                {_worth(table, "_reject_reason is not null")} as worth,
+                mode(concat_ws(':', _reject_reason, _reject_column)) filter (where _reject_reason is not null) as reason
+            from {relation} where _reject_reason is distinct from 'from_the_future'""",
+            worth=_worth_column(table),
         )  # fmt: skip
-    if rows >= (rules.get("raw_unread", domain).min_rows or 0):
-        share = checks.limit("raw_unread")
+    fewest = rules.get("raw_unread", domain).min_rows or 0
+    share = checks.limit("raw_unread")
+    expected = f"at most {share:.0%} of rows with unreadable values"
+    if rows >= fewest:
         checks.expect(
-            "few_unparsed_columns", "validity", f"at most {share:.0%} of rows with unreadable values",
+            "few_unparsed_columns", "validity", expected,
             "ExpectColumnValuesToBeNull", column="_unparsed_columns", mostly=1 - share,
         )  # fmt: skip
+    else:
+        checks.unjudged("few_unparsed_columns", "validity", expected, f"too few rows: {rows} of {fewest}")
     share = checks.limit("raw_doubled")
     checks.expect(
         "few_duplicates", "uniqueness", f"at most {share:.0%} of rows doubled",
@@ -358,11 +481,14 @@ def raw_suite(domain: str, table: dict[str, Any], rows: int, rules: Rules) -> Su
             from pauses cross join intermediate.int_{domain}__as_of as horizon
             having max(horizon.as_of_utc) - max(pauses.at)
                 > greatest(interval {hours:g} hour, {pauses:g} * coalesce(max(pauses.pause), interval 0 hour))""",
+            counts=f"""select count(*) as checked, 1 as failed, 'newest row ' || max({own_time})
+                || ' (UTC), data horizon ' || (select max(as_of_utc) from intermediate.int_{domain}__as_of) as note
+            from {relation} where _reject_reason is null""",
         )  # fmt: skip
-    return Suite("raw", domain, name, f"staging.base_{domain}__{name}", checks)
+    return Suite("raw", domain, name, relation, checks, rows, checks.without)
 
 
-def staging_suite(domain: str, table: dict[str, Any], filled: set[str], rules: Rules) -> Suite:
+def staging_suite(domain: str, table: dict[str, Any], filled: set[str], rules: Rules, rows: int = 0) -> Suite:
     """Accepted rows: key, required columns, enumerations, order of times, signs, orphans."""
     name = table["name"]
     checks = _Checks(f"staging.{domain}.{name}", domain, rules)
@@ -394,25 +520,52 @@ def staging_suite(domain: str, table: dict[str, Any], filled: set[str], rules: R
                 "ExpectColumnPairValuesAToBeGreaterThanB", column_A=end, column_B=start, or_equal=True,
                 ignore_row_if="either_value_is_missing",
             )  # fmt: skip
+    relation = f"staging.stg_{domain}__{name}"
     for child, parent in ORPHANS[domain].items():
         (child_table, child_column), (parent_table, parent_column) = child.split("."), parent.split(".")
-        if child_table == name and f"{domain}.{parent_table}" in filled:
-            checks.no_rows(
-                f"{child_column}.has_{parent_table}", "orphans", f"{child_column} is landed in {parent_table}",
-                f"""select {child_column} from {{batch}} as child where {child_column} is not null and not exists (
-                select 1 from staging.stg_{domain}__{parent_table} as parent
-                where parent.{parent_column} = child.{child_column})""",
-            )  # fmt: skip
-    for check, (of_domain, tables, expected, query) in AGREEMENTS.items():
-        if of_domain == domain and tables[0] == name and all(f"{domain}.{needed}" in filled for needed in tables):
-            limit = checks.limit(check)
-            for word, number in (
-                ("{limit}", limit),
-                ("{jump_over_days}", rules.get("jump_over_days", "credit").threshold),
-            ):
-                query = query.replace(word, f"{number:g}")
-            checks.no_rows(check, "comparison", expected.format(limit=limit), query)
-    return Suite("staging", domain, name, f"staging.stg_{domain}__{name}", checks)
+        if child_table != name:
+            continue
+        check, expected = f"{child_column}.has_{parent_table}", f"{child_column} is landed in {parent_table}"
+        if f"{domain}.{parent_table}" not in filled:
+            checks.unjudged(check, "orphans", expected, f"{parent_table} holds no accepted rows")
+            continue
+        orphans = f"""select {child_column} as link from {{batch}} as child where {child_column} is not null
+            and not exists (select 1 from staging.stg_{domain}__{parent_table} as parent
+            where parent.{parent_column} = child.{child_column})"""
+        checks.no_rows(
+            check, "orphans", expected, orphans, follows=parent_table,
+            explained=_explained(domain, parent, orphans.replace("{batch}", relation)),
+        )  # fmt: skip
+    for check, agreement in AGREEMENTS.items():
+        if agreement.domain != domain or agreement.tables[0] != name:
+            continue
+        limit = checks.limit(check)
+        expected = agreement.expected.format(limit=limit)
+        if absent := [needed for needed in agreement.tables if f"{domain}.{needed}" not in filled]:
+            checks.unjudged(check, "comparison", expected, f"{', '.join(absent)} holds no accepted rows")
+            continue
+        compared = agreement.rows.replace("{jump_over_days}", f"{rules.get('jump_over_days', 'credit').threshold:g}")
+        sums = "select count(*) as checked, count(*) filter (where not holds) as failed from ({rows}) as compared"
+        differs = f"failed > {limit:g} * checked" if agreement.at_most else f"checked - failed < {limit:g} * checked"
+        of_relation = compared.replace("{batch}", relation)
+        told = {"counts": sums.format(rows=of_relation)}
+        if agreement.parent:
+            missing = f"select link from ({of_relation}) as compared where not holds"
+            told["follows"] = agreement.parent.split(".")[0]
+            told["explained"] = _explained(domain, agreement.parent, missing)
+        checks.no_rows(
+            check, "comparison", expected,
+            f"select * from ({sums.format(rows=compared)}) as sums where {differs}", **told,
+        )  # fmt: skip
+    return Suite("staging", domain, name, relation, checks, rows, checks.without)
+
+
+def _explained(domain: str, parent: str, links: str) -> str:
+    """SQL: how many of these links point to a row that was refused, and to none that was accepted."""
+    table, column = parent.split(".")
+    return f"""select count(*) from ({links}) as missing where link in (
+        select {column} from staging.base_{domain}__{table}
+        where _reject_reason is not null and {column} is not null)"""
 
 
 def marts_suites(marts: Mapping[str, int], rules: Rules) -> Iterator[Suite]:
@@ -440,7 +593,7 @@ def marts_suites(marts: Mapping[str, int], rules: Rules) -> Iterator[Suite]:
                         > 1e-9 * greatest(1, abs(rows_.value))""",
             )  # fmt: skip
         if checks and rows:
-            yield Suite("marts", _domain_of(name), name, f"marts.{name}", checks)
+            yield Suite("marts", _domain_of(name), name, f"marts.{name}", checks, rows)
 
 
 def _domain_of(mart: str) -> str:
@@ -471,12 +624,17 @@ def suites(root: Path, warehouse: Path) -> list[Suite]:
             if (count := rows(f"staging.base_{domain}__{table['name']}"))
             and f"intermediate.int_{domain}__as_of" in there
         ]
-        filled = {f"{domain}.{t['name']}" for domain, t, _ in tables if rows(f"staging.stg_{domain}__{t['name']}")}
+        accepted = {f"{domain}.{t['name']}": rows(f"staging.stg_{domain}__{t['name']}") for domain, t, _ in tables}
+        filled = {name for name, count in accepted.items() if count}
         marts = {
             name: rows(f"marts.{name}") for name in sorted({*GRAINS, *RANGES, *(f[0] for f in FORBIDDEN.values())})
         }
     found = [raw_suite(domain, table, count, rules) for domain, table, count in tables]
-    found += [staging_suite(domain, t, filled, rules) for domain, t, _ in tables if f"{domain}.{t['name']}" in filled]
+    found += [
+        staging_suite(domain, t, filled, rules, accepted[f"{domain}.{t['name']}"])
+        for domain, t, _ in tables
+        if f"{domain}.{t['name']}" in filled
+    ]
     found += marts_suites({name: count for name, count in marts.items() if count}, rules)
     return found
 
@@ -504,7 +662,8 @@ def _context(docs: Path | None) -> AbstractDataContext:
 def run(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
     """Runs every checkpoint on a warehouse; writes nothing into it.
 
-    Great Expectations keeps its connections to the file for as long as the process lives: see `check`.
+    Great Expectations keeps its connections to the file for as long as the process lives: see `check`, which counts
+    rows where the expectation compares sums and adds what could not be judged.
 
     Args:
         root: The project folder.
@@ -546,6 +705,67 @@ def run(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
     return report
 
 
+def _counted(warehouse: Path, planned: Sequence[Suite], results: Sequence[Result]) -> list[Result]:
+    """The results with rows counted (not sums), first causes named, and the checks that could not be judged."""
+    known = {check.check_id: (suite, check) for suite in planned for check in suite.checks}
+    unmet = {result.check_id for result in results if result.met is False}
+    found = []
+    with duckdb.connect(str(warehouse), read_only=True) as db:
+        for result in results:
+            suite, check = known[result.check_id]
+            if result.met is None or (result.met and not check.counts):
+                found.append(replace(result, checked_rows=suite.rows))
+                continue
+            found.append(_with_counts(db, suite, check, result, unmet))
+    found += [
+        Result(
+            check.check_id, suite.domain, suite.table, check.kind, check.severity, check.expected,
+            f"not judged, {check.reason}", None, 0, suite.rows, reason=check.reason,
+        )
+        for suite in planned for check in suite.unjudged
+    ]  # fmt: skip
+    return found
+
+
+def _with_counts(db: duckdb.DuckDBPyConnection, suite: Suite, check: Check, result: Result, unmet: set[str]) -> Result:
+    checked, failed, worth, reason, note = suite.rows, result.failed_rows, None, None, None
+    if check.counts:
+        counts = db.execute(check.counts)
+        names = [column[0] for column in counts.description or []]
+        row = dict(zip(names, counts.fetchone() or [], strict=True))
+        checked, failed = int(row["checked"]), int(row["failed"])
+        worth, reason, note = row.get("worth"), row.get("reason"), row.get("note")
+        if not checked:
+            nothing = "no rows to compare"
+            return replace(
+                result, met=None, observed=f"not judged, {nothing}", failed_rows=0, checked_rows=0, reason=nothing
+            )
+    if result.met:
+        return replace(result, checked_rows=checked)
+    parts = [share(failed / checked)] if checked and failed <= checked else []
+    if worth is not None:
+        parts.append(f"{share(worth)} of {check.worth}")
+    what = "refused" if reason else "differ"
+    observed = f"{failed:,} of {checked:,} rows {what}" + (f" ({', '.join(parts)})" if parts else "")
+    if note:
+        observed = str(note)
+    if reason:
+        observed += f": {fault(reason)}"
+    follows_from = None
+    if check.explained:
+        row_ = db.execute(check.explained).fetchone()
+        explained = int(row_[0]) if row_ else 0
+        if explained:
+            observed += f"; {explained:,} follow from refused rows of {check.follows}"
+        if 2 * explained > failed:
+            refused = f"expectation.raw.{suite.domain}.{check.follows}.few_reject_reason"
+            follows_from = refused if refused in unmet else f"landing.{suite.domain}.{check.follows}.quarantined"
+    return replace(
+        result, observed=f"{result.severity}, {observed}", failed_rows=failed, checked_rows=checked,
+        money_share=worth, reason=reason, follows_from=follows_from,
+    )  # fmt: skip
+
+
 def _definition(context: AbstractDataContext, source: Any, suite: Suite) -> Any:
     import great_expectations as gx
     from great_expectations import expectations
@@ -579,11 +799,16 @@ def _result(item: Any) -> Result:
         for info in (item.exception_info or {}).values()
         if isinstance(info, dict) and info.get("raised_exception")
     ]
-    observed = f"could not be checked: {raised[0][:300]}" if raised else f"{failed} rows differ"
+    if raised:
+        reason = f"could not be checked: {raised[0][:300]}"
+        return Result(
+            meta["check_id"], meta["domain"], meta["table"], meta["kind"], ERROR, meta["expected"],
+            f"not judged, {reason}", None, 0, reason=reason, had_to=True,
+        )  # fmt: skip
     prefix = "" if item.success else f"{meta['severity']}, "
     return Result(
-        meta["check_id"], meta["domain"], meta["table"], meta["kind"], ERROR if raised else meta["severity"],
-        meta["expected"], prefix + observed, bool(item.success), failed,
+        meta["check_id"], meta["domain"], meta["table"], meta["kind"], meta["severity"],
+        meta["expected"], prefix + f"{failed:,} rows differ", bool(item.success), failed,
     )  # fmt: skip
 
 
@@ -604,8 +829,20 @@ def record(warehouse: Path, results: Sequence[Result]) -> None:
     with duckdb.connect(str(warehouse)) as db:
         db.execute("create schema if not exists marts")
         db.execute(
-            """create table if not exists marts.dq_results (check_id varchar, domain varchar, "table" varchar,
-            kind varchar, expected varchar, observed varchar, passed boolean, failed_rows bigint, as_of timestamp)"""
+            "create table if not exists marts.dq_results ("
+            + ", ".join(f'"{name}" {type_}' for name, type_ in RESULT_COLUMNS.items())
+            + ")"
+        )
+        # a table of an older version, or of another project, gains what it lacks
+        for name, type_ in RESULT_COLUMNS.items():
+            db.execute(f'alter table marts.dq_results add column if not exists "{name}" {type_}')
+        db.execute(
+            """update marts.dq_results set
+                status = case when passed is not true then 'fail'
+                    when observed like 'warn,%' then 'warn' else 'pass' end,
+                severity = case when passed and observed like 'warn,%' then 'warn' else 'error' end,
+                shuts_gate = passed is not true, passed = passed and observed not like 'warn,%'
+            where status is null"""
         )
         horizons = dict(
             db.execute("select domain, max(as_of) from marts.kpi_values group by domain").fetchall()
@@ -615,11 +852,13 @@ def record(warehouse: Path, results: Sequence[Result]) -> None:
         db.execute("begin")
         db.execute("delete from marts.dq_results where check_id like 'expectation.%'")
         if results:
+            names = ", ".join(f'"{name}"' for name in RESULT_COLUMNS)
             db.executemany(
-                "insert into marts.dq_results values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"insert into marts.dq_results ({names}) values ({', '.join('?' * len(RESULT_COLUMNS))})",
                 [
                     [
-                        *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.passed, r.failed_rows),
+                        *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.status, r.reason, r.passed),
+                        *(r.failed_rows, r.checked_rows, r.money_share, r.severity, r.shuts_gate, r.follows_from),
                         horizons.get(r.domain),
                     ]
                     for r in results
@@ -649,7 +888,9 @@ def check(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
         if done.returncode:
             raise click.ClickException("the expectations could not be run: " + "\n".join(done.stderr.splitlines()[-3:]))
         found = json.loads(answer.read_text(encoding="utf-8"))
-    report = Report([Result(**row) for row in found["results"]], found["seconds"])
+    # Great Expectations keeps its own connections to the file: rows are counted in this process
+    found_here = [Result(**row) for row in found["results"]]
+    report = Report(_counted(warehouse, suites(root, warehouse), found_here), found["seconds"])
     record(warehouse, report.results)
     return report
 

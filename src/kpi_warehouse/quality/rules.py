@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ERROR, WARN = "error", "warn"
+#: What a check is told as; a warning is `WARN`.
+PASS, FAIL, NOT_JUDGED = "pass", "fail", "not_judged"
 SEED = Path("seeds") / "dictionary" / "dq_checks.csv"
 
 
