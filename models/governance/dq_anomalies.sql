@@ -293,10 +293,10 @@ limited as (
         (case
             when judged_points > 0 then greatest(
                 least_limit,
-                sqrt((2 * judged_points - 1) * (exp(least(
-                    2 * ln({{ count_where('judged_points >= min_judged') }} over (partition by kind, period_grain) / chance_of_alarm)
-                    / (2 * judged_points - 1), 700
-                )) - 1))
+                sqrt((2 * judged_points - 1) * (exp(least(greatest(
+                    2 * ln(greatest({{ count_where('judged_points >= min_judged') }} over (partition by kind, period_grain), 1) / chance_of_alarm)
+                    / (2 * judged_points - 1), 0
+                ), 700)) - 1))
             )
         end)
         * case
@@ -384,6 +384,41 @@ bounds as (
         and told.period_grain = worst_days.period_grain
         and told.period_start = worst_days.period_start
 
+),
+
+stated as (
+
+    select
+        kind,
+        domain,
+        series,
+        cast(version as int) as version,
+        column_name,
+        member,
+        period_grain,
+        period_start as business_date,
+        cast(worst_date as date) as worst_date,
+        value,
+        sample_size,
+        cast(case when kind = 'step' then value / exp(score) else baseline end as {{ type_double() }}) as baseline_value,
+        cast(baseline_points as int) as baseline_points,
+        case when baseline_points > 0 and kind <> 'step' then baseline_kind end as baseline_kind,
+        cast(case
+            when kind = 'hours' or (kind <> 'step' and expected_low is null) then null
+            when kind in ('gap', 'duplicates', 'stuck') then 0
+            when kind = 'step' then value / exp(score) / least_limit
+            else expected_low
+        end as {{ type_double() }}) as expected_low,
+        cast(case when kind = 'step' then value / exp(score) * least_limit else expected_high end as {{ type_double() }}) as expected_high,
+        cast(case when kind = 'step' then score else robust_z end as {{ type_double() }}) as robust_z,
+        cast(case when kind = 'step' then ln(least_limit) else limit_z end as {{ type_double() }}) as limit_z,
+        {{ as_text('expected_because') }} as expected_because,
+        verdict,
+        {{ as_text('reason') }} as reason,
+        verdict = 'anomaly' as is_anomaly,
+        as_of
+    from bounds
+
 )
 
 select
@@ -394,23 +429,22 @@ select
     column_name,
     member,
     period_grain,
-    period_start as business_date,
-    cast(worst_date as date) as worst_date,
+    business_date,
+    worst_date,
     value,
     sample_size,
-    cast(case when kind = 'step' then value / exp(score) else baseline end as {{ type_double() }}) as baseline_value,
-    cast(baseline_points as int) as baseline_points,
-    cast(case
-        when kind in ('gap', 'duplicates', 'stuck', 'hours') then 0
-        when kind = 'step' then value / exp(score) / least_limit
-        else expected_low
-    end as {{ type_double() }}) as expected_low,
-    cast(case when kind = 'step' then value / exp(score) * least_limit else expected_high end as {{ type_double() }}) as expected_high,
-    cast(case when kind = 'step' then score else robust_z end as {{ type_double() }}) as robust_z,
-    cast(case when kind = 'step' then ln(least_limit) else limit_z end as {{ type_double() }}) as limit_z,
-    {{ as_text('expected_because') }} as expected_because,
+    baseline_value,
+    baseline_points,
+    baseline_kind,
+    expected_low,
+    expected_high,
+    robust_z,
+    limit_z,
+    expected_because,
     verdict,
-    {{ as_text('reason') }} as reason,
-    verdict = 'anomaly' as is_anomaly,
+    reason,
+    is_anomaly,
+    case when is_anomaly then {{ anomaly_sentence(words_en()) }} end as told_en,
+    case when is_anomaly then {{ anomaly_sentence(words_zh()) }} end as told_zh,
     as_of
-from bounds
+from stated

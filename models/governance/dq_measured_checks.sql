@@ -261,29 +261,83 @@ price_stock_checks as (
 
 ),
 
-anomaly_checks as (
+-- a check of each kind, table and column, or KPI; the furthest off are named first
+judged_series as (
 
     select
         'measured.anomaly.' || anomalies.kind || '.' || anomalies.domain || '.' || anomalies.series
+        || case when anomalies.kind = 'value' or anomalies.column_name = 'all' then '' else '.' || anomalies.column_name end
         || case when anomalies.version > 1 then '.v' || {{ as_text('anomalies.version') }} else '' end as check_id,
         anomalies.domain,
         anomalies.series as table_name,
         anomalies.kind,
-        max(rules.severity) as severity,
-        'days like those before (' || {{ as_text('max(anomalies.limit_z)') }} || ' robust z)' as expected,
-        coalesce({{ string_agg(
-            as_text('anomalies.business_date') ~ " || ' (' || " ~ as_text('round(anomalies.robust_z, 1)') ~ " || ')'",
-            ', ', 'anomalies.business_date', where='anomalies.is_anomaly'
-        ) }}, 'all usual') as observed,
-        not {{ any_true('anomalies.is_anomaly') }} as is_met,
-        {{ typed_null('text') }} as reason,
-        cast({{ count_where('anomalies.is_anomaly') }} as {{ type_double() }}) as failed_rows,
-        cast(count(*) as {{ type_double() }}) as checked_rows
+        anomalies.business_date,
+        anomalies.verdict,
+        anomalies.reason,
+        anomalies.is_anomaly,
+        anomalies.told_en,
+        rules.severity,
+        abs({{ safe_divide('anomalies.robust_z', 'anomalies.limit_z') }}) as distance
     from anomalies
     inner join rules on 'anomaly_' || anomalies.kind = rules.rule_id
-    inner join horizons on anomalies.domain = horizons.domain
-    where anomalies.business_date >= {{ add_days(date_of('horizons.as_of'), '-rules.tested_days') }}
-    group by anomalies.kind, anomalies.domain, anomalies.series, anomalies.version
+
+),
+
+ranked_series as (
+
+    select
+        judged_series.*,
+        row_number() over (partition by check_id, is_anomaly order by distance desc nulls last, business_date, told_en) as place
+    from judged_series
+
+),
+
+unjudged_reasons as (
+
+    select check_id, reason, count(*) as periods
+    from judged_series
+    where verdict = 'not_judged'
+    group by check_id, reason
+
+),
+
+reasons as (
+
+    select
+        check_id,
+        {{ string_agg("reason || ' ' || " ~ as_text('periods'), ', ', 'reason') }} as reasons
+    from unjudged_reasons
+    group by check_id
+
+),
+
+anomaly_checks as (
+
+    select
+        ranked_series.check_id,
+        ranked_series.domain,
+        ranked_series.table_name,
+        ranked_series.kind,
+        max(ranked_series.severity) as severity,
+        'periods like those before' as expected,
+        case
+            when {{ any_true('ranked_series.is_anomaly') }} then
+                {{ string_agg('ranked_series.told_en', '; ', 'ranked_series.place', where='ranked_series.is_anomaly and ranked_series.place <= 5') }}
+                || case
+                    when {{ count_where('ranked_series.is_anomaly') }} > 5
+                        then '; and ' || {{ as_text(count_where('ranked_series.is_anomaly') ~ ' - 5') }} || ' more' else ''
+                end
+            else 'all usual'
+        end
+        || ' (' || {{ as_text(count_where("ranked_series.verdict <> 'not_judged'")) }} || ' of ' || {{ as_text('count(*)') }} || ' judged'
+        || coalesce('; not judged: ' || max(reasons.reasons), '') || ')' as observed,
+        case when {{ count_where("ranked_series.verdict <> 'not_judged'") }} > 0 then not {{ any_true('ranked_series.is_anomaly') }} end as is_met,
+        max(reasons.reasons) as reason,
+        cast({{ count_where('ranked_series.is_anomaly') }} as {{ type_double() }}) as failed_rows,
+        cast({{ count_where("ranked_series.verdict <> 'not_judged'") }} as {{ type_double() }}) as checked_rows
+    from ranked_series
+    left join reasons on ranked_series.check_id = reasons.check_id
+    group by ranked_series.check_id, ranked_series.domain, ranked_series.table_name, ranked_series.kind
 
 ),
 

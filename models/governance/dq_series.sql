@@ -524,7 +524,7 @@ silences as (
 -- rows that come in bunches leave hours empty more easily: by how much more they vary than chance, on the middle day
 bunching_of_days as (
 
-    select series_number, period_number, avg(power(row_count - usual_rows_of_hour, 2) / usual_rows_of_hour) as dispersion
+    select series_number, period_number, sum(power(row_count - usual_rows_of_hour, 2)) / sum(usual_rows_of_hour) as dispersion
     from silences
     where usual_rows_of_hour > 0 and is_ordinary
     group by series_number, period_number

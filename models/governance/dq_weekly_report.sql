@@ -64,6 +64,7 @@ findings as (
         not {{ any_true('is_anomaly') }} as is_met,
         {{ any_true('is_anomaly') }} as is_anomaly
     from anomalies
+    where verdict <> 'not_judged' and period_grain in ('day', 'week')
     group by domain, {{ date_of(start_of('week', 'cast(business_date as ' ~ type_ts() ~ ')')) }}, kind || ' ' || series
 
 ),
