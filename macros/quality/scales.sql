@@ -41,8 +41,8 @@
         when 'gap' then '{{ words.silent }} ' || {{ kpi_warehouse.as_text('worst_date') }} || '{{ words.missing }} ' || {{ number('value') }} || ' {{ words.rows }}'
         when 'slice' then {{ share('value') }} || ' {{ words.of_rows }}{{ words.usual }} ' || {{ share('expected_low') }} || ' {{ words.to }} ' || {{ share('expected_high') }}
         when 'hours' then {{ share('value') }} || ' {{ words.moved }}'
-        when 'duplicates' then {{ share('value') }} || ' {{ words.twins }}{{ words.most }} ' || {{ share('expected_high') }}
-        when 'stuck' then {{ share('value') }} || ' {{ words.stuck }}{{ words.most }} ' || {{ share('expected_high') }}
+        when 'duplicates' then {{ share('value') }} || ' {{ words.twins }}{{ words.usual }} ' || {{ share('baseline_value') }}
+        when 'stuck' then {{ share('value') }} || ' {{ words.stuck }}{{ words.usual }} ' || {{ share('baseline_value') }}
         when 'step' then {{ number('value') }} || '{{ words.before }} ' || {{ number('baseline_value') }}
         else case when kind = 'median' then '{{ words.median }} ' else '' end
             || {{ number('value') }} || '{{ words.usual }} ' || {{ number('expected_low') }} || ' {{ words.to }} ' || {{ number('expected_high') }}
@@ -52,13 +52,13 @@
 {% macro words_en() %}{{ return({
     'week': 'week of', 'month': 'month of', 'worst': 'furthest off', 'colon': ': ', 'rows': 'rows', 'usual': ', usual', 'to': 'to',
     'silent': 'no row since', 'missing': ', missing about', 'of_rows': 'of the rows', 'moved': 'of the rows lie in other hours than usual',
-    'twins': 'of the rows equal another but for their id', 'stuck': 'of the readings did not move while they must', 'most': ', usual at most',
+    'twins': 'of the rows equal another but for their id', 'stuck': 'of the readings did not move while they must',
     'before': ', before', 'median': 'median',
 }) }}{% endmacro %}
 
 {% macro words_zh() %}{{ return({
     'week': '周', 'month': '月', 'worst': '偏离最大', 'colon': '：', 'rows': '行', 'usual': '，通常', 'to': '至',
     'silent': '自此日起无记录：', 'missing': '，约缺', 'of_rows': '的行', 'moved': '的行落在异常时段',
-    'twins': '的行除编号外与他行相同', 'stuck': '的读数在应变化时未变', 'most': '，通常至多',
+    'twins': '的行除编号外与他行相同', 'stuck': '的读数在应变化时未变',
     'before': '，此前', 'median': '中位数',
 }) }}{% endmacro %}

@@ -101,7 +101,8 @@ same_phase as (
         points.period_grain, points.period_start,
         count(*) as baseline_points,
         {{ percentile_cont('earlier.score', 0.5) }} as middle,
-        {{ percentile_cont('earlier.value', 0.5) }} as baseline_value
+        {{ percentile_cont('earlier.value', 0.5) }} as baseline_value,
+        (sum(earlier.value * earlier.sample_size) + 0.5) / (sum(earlier.sample_size) + 1) as pooled_rate
     from points
     inner join points as earlier
         on points.kind = earlier.kind
@@ -127,7 +128,8 @@ with_same_phase as (
         points.*,
         coalesce(same_phase.baseline_points, 0) as same_points,
         same_phase.middle as same_middle,
-        same_phase.baseline_value as same_value
+        same_phase.baseline_value as same_value,
+        same_phase.pooled_rate as same_rate
     from points
     left join same_phase
         on points.kind = same_phase.kind
@@ -150,6 +152,7 @@ neighbours as (
         count(*) as baseline_points,
         {{ percentile_cont('earlier.score', 0.5) }} as middle,
         {{ percentile_cont('earlier.value', 0.5) }} as baseline_value,
+        (sum(earlier.value * earlier.sample_size) + 0.5) / (sum(earlier.sample_size) + 1) as pooled_rate,
         ({{ percentile_cont('earlier.score', 0.9) }} - {{ percentile_cont('earlier.score', 0.1) }}) / 2.563 as scatter
     from with_same_phase as points
     inner join points as earlier
@@ -178,6 +181,7 @@ compared as (
             else greatest(points.same_points, coalesce(neighbours.baseline_points, 0)) end as baseline_points,
         case when points.same_points >= points.min_points then points.same_middle else neighbours.middle end as middle,
         case when points.same_points >= points.min_points then points.same_value else neighbours.baseline_value end as baseline_value,
+        case when points.same_points >= points.min_points then points.same_rate else neighbours.pooled_rate end as pooled_rate,
         case when points.same_points >= points.min_points then 'same' else 'neighbours' end as baseline_kind,
         case when points.same_points >= points.min_points then 0 else coalesce(neighbours.scatter, 0) end as scatter
     from with_same_phase as points
@@ -193,14 +197,30 @@ compared as (
 
 ),
 
-distances as (
+-- what is rare has no spread to speak of: hits against those expected at the rate of all rows before (or the least effect), by
+-- the likelihood ratio of their number
+expected_hits as (
 
     select
         compared.*,
-        sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}) as unit,
-        (score - middle) / nullif(sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}), 0) as distance
+        value * sample_size as hits,
+        sample_size * greatest(pooled_rate, least_effect) as usual_hits
     from compared
     where baseline_points >= min_points and middle is not null
+
+),
+
+distances as (
+
+    select
+        expected_hits.*,
+        sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}) as unit,
+        case
+            when kind in ('duplicates', 'stuck') then case when hits <= usual_hits then 0 else
+                sqrt(2 * (hits * ln(hits / usual_hits) - (hits - usual_hits))) end
+            else (score - middle) / nullif(sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}), 0)
+        end as distance
+    from expected_hits
 
 ),
 
@@ -244,7 +264,7 @@ measured as (
         points.scale_unit, points.since_date, points.expected_because, points.brings_more, points.comes_by_plan, points.as_of, points.least_limit, points.min_rows,
         points.chance_of_alarm, points.occasion_factor, points.min_points, points.min_judged,
         points.baseline_points, points.baseline_value, points.baseline_kind,
-        distances.middle, distances.unit,
+        distances.middle, distances.unit, distances.usual_hits, distances.pooled_rate,
         spreads.active_share,
         coalesce(spreads.judged_points, 0) as judged_points,
         spreads.usual_distance,
@@ -252,7 +272,9 @@ measured as (
         (distances.distance - spreads.usual_distance) / spreads.spread as robust_z,
         -- what the loss of all rows, or a size twice as large, would be
         (case
-            when points.kind in ('duplicates', 'stuck') then 3.141592653589793 - distances.middle
+            when points.kind in ('duplicates', 'stuck') then distances.unit * sqrt(greatest(
+                2 * (points.sample_size * ln(points.sample_size / distances.usual_hits) - (points.sample_size - distances.usual_hits)), 0
+            ))
             when points.kind = 'gap' then sqrt(2 * points.sample_size / points.scale_unit) - distances.middle
             when points.scale = 'count' then distances.middle - 2 * sqrt(0.375)
             when points.kind = 'slice' then distances.middle - {{ arcsine_share('0', 'points.sample_size') }}
@@ -314,8 +336,8 @@ judged as (
         case
             when comes_by_plan then 'planned'
             when kind <> 'step' and expected_because is not null and (
-                (kind in ('volume', 'gap', 'hours', 'slice') and not brings_more)
-                or kind = 'value'
+                (kind in ('volume', 'gap') and not brings_more)
+                or kind in ('value', 'hours', 'slice')
                 or (kind = 'volume' and robust_z > limit_z)
             ) then 'occasion'
             when kind = 'median' and sample_size < min_rows then 'too_few_rows'
@@ -400,16 +422,20 @@ stated as (
         cast(worst_date as date) as worst_date,
         value,
         sample_size,
-        cast(case when kind = 'step' then value / exp(score) else baseline end as {{ type_double() }}) as baseline_value,
+        cast(case
+            when kind = 'step' then value / exp(score) when kind in ('duplicates', 'stuck') then pooled_rate else baseline
+        end as {{ type_double() }}) as baseline_value,
         cast(baseline_points as int) as baseline_points,
         case when baseline_points > 0 and kind <> 'step' then baseline_kind end as baseline_kind,
         cast(case
-            when kind = 'hours' or (kind <> 'step' and expected_low is null) then null
-            when kind in ('gap', 'duplicates', 'stuck') then 0
+            when kind in ('hours', 'duplicates', 'stuck') or (kind <> 'step' and expected_low is null) then null
+            when kind = 'gap' then 0
             when kind = 'step' then value / exp(score) / least_limit
             else expected_low
         end as {{ type_double() }}) as expected_low,
-        cast(case when kind = 'step' then value / exp(score) * least_limit else expected_high end as {{ type_double() }}) as expected_high,
+        cast(case
+            when kind = 'step' then value / exp(score) * least_limit when kind not in ('hours', 'duplicates', 'stuck') then expected_high
+        end as {{ type_double() }}) as expected_high,
         cast(case when kind = 'step' then score else robust_z end as {{ type_double() }}) as robust_z,
         cast(case when kind = 'step' then ln(least_limit) else limit_z end as {{ type_double() }}) as limit_z,
         {{ as_text('expected_because') }} as expected_because,

@@ -544,27 +544,38 @@ silent_runs as (
     select
         series_number,
         period_number,
+        rows_since,
         usual_rows_of_hour,
         case when row_count > 0 then 0 else sum(case when row_count = 0 then usual_rows_of_hour else 0 end) over (
             partition by series_number, rows_since order by period_number, hour_of_day rows between unbounded preceding and current row
-        ) end as missed_rows,
-        case when row_count > 0 then period_number else min(case when row_count = 0 and usual_rows_of_hour > 0 then period_number end) over (
-            partition by series_number, rows_since
-        ) end as since_number
+        ) end as missed_rows
     from silences
+
+),
+
+-- the day on which a silence begins to be one: three rows missed would be chance one time in twenty
+beginnings as (
+
+    select series_number, rows_since, min(period_number) as since_number
+    from silent_runs
+    where missed_rows >= 3
+    group by series_number, rows_since
 
 ),
 
 longest_silences as (
 
     select
-        series_number,
-        period_number,
-        max(missed_rows) as missed_rows,
-        {{ arg_max('since_number', 'missed_rows') }} as since_number,
-        sum(usual_rows_of_hour) as usual_rows
+        silent_runs.series_number,
+        silent_runs.period_number,
+        max(silent_runs.missed_rows) as missed_rows,
+        coalesce({{ arg_max('beginnings.since_number', 'silent_runs.missed_rows') }}, silent_runs.period_number) as since_number,
+        sum(silent_runs.usual_rows_of_hour) as usual_rows
     from silent_runs
-    group by series_number, period_number
+    left join beginnings
+        on silent_runs.series_number = beginnings.series_number
+        and silent_runs.rows_since = beginnings.rows_since
+    group by silent_runs.series_number, silent_runs.period_number
 
 ),
 

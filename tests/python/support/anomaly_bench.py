@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,9 @@ from .lander import Lander
 
 DOMAINS = ("ecommerce", "manufacturing", "credit")
 SELECTION = ("path:models/staging", *(f"+int_{domain}__as_of" for domain in DOMAINS))
-ZONE = "Asia/Shanghai"
-
-Finding = tuple[str, str, str, str, str, dt.date]
-FINDINGS = """select kind, series, column_name, member, period_grain, business_date from marts.dq_anomalies
-    where is_anomaly order by all"""
+Finding = tuple[str, str, str, str, str, dt.date, dt.date]
+FINDINGS = """select kind, domain || '.' || series, column_name, member, period_grain, business_date, worst_date
+    from marts.dq_anomalies where is_anomaly order by all"""
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Fault:
     Attributes:
         name: What happened.
         table: `domain.table` that it happened to.
-        harm: SQL statements for a day; `{base}` is the landed table, `{day}` the day, `{local}` makes a UTC column local.
+        harm: SQL statements for a day; `{base}` is the landed table, `{day}` the day.
         lasts: The fault begins on that day and goes on; else it is of that day alone.
     """
 
@@ -47,16 +45,19 @@ class Fault:
         words = {"base": f"staging.base_{domain}__{table}", "day": f"date '{day}'"}
         return [text.format(**words) for text in self.harm]
 
-    def told_on(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
-        """Findings of its table and of the very day (of a fault that lasts: of that day or one after it)."""
-        mine = [f for f in findings if f[1] == self.table.split(".")[1] and f[4] == "day"]
-        return [f for f in mine if f[5] == day or (self.lasts and f[5] > day)]
+    def told(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings that name its table and its day (of a fault that lasts: that day or one after it)."""
+        mine = [finding for finding in findings if finding[1] == self.table]
+        return [finding for finding in mine if finding[6] == day or (self.lasts and finding[6] > day)]
 
-    def told_of(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
-        """Findings of its table in a week or month that the fault lies in."""
-        ends = {"week": dt.timedelta(days=6), "month": dt.timedelta(days=27), "day": dt.timedelta(0)}
-        mine = [f for f in findings if f[1] == self.table.split(".")[1] and f[4] != "day"]
-        return [f for f in mine if f[5] + ends[f[4]] >= day and (self.lasts or f[5] <= day)]
+    def false(self, day: dt.date, findings: Sequence[Finding]) -> list[Finding]:
+        """Findings of other tables, or of periods that the fault does not touch."""
+        ends = {"day": 1, "week": 7, "month": 31}
+        return [
+            finding
+            for finding in findings
+            if finding[1] != self.table or finding[5] + dt.timedelta(days=ends[finding[4]]) <= day
+        ]
 
 
 class AnomalyBench:
@@ -89,6 +90,7 @@ class AnomalyBench:
         self.models = {r.node.name: r.node for r in [*done.results, *compiled.results]}
         self.db = duckdb.connect(shutil.copy(lander.warehouse, folder), config={"threads": 2})
         self.db.execute("set TimeZone = 'UTC'")
+        self.db.execute("create table kept_series as select * from marts.dq_series")
         self.clean = self.findings()
 
     def close(self) -> None:
@@ -103,14 +105,27 @@ class AnomalyBench:
         node = self.models[name]
         self.db.execute(f"create or replace table {node.relation_name} as {node.compiled_code}")
 
-    def after(self, domain: str, statements: Sequence[str], look: Callable[[], list] | None = None) -> list:
-        """What is found (or seen by `look`) after these statements; the landed rows are as before afterwards."""
+    def after(self, fault: Fault, day: dt.date, look: str = FINDINGS) -> list[tuple]:
+        """What `look` (a query) finds after a fault; the landed rows are as before afterwards.
+
+        Series do not know of each other: those of the table are made again, the others are the ones that were.
+        """
+        domain, table = fault.table.split(".")
         self.db.execute("begin")
         try:
-            for statement in statements:
+            for statement in fault.statements(day):
                 self.db.execute(statement)
-            for name in (f"stg_{domain}__profile", "dq_series", "dq_anomalies"):
-                self._make(name)
-            return (look or self.findings)()
+            self._make(f"stg_{domain}__profile")
+            for other in DOMAINS:
+                # tables that read the harmed one (items by the time of their order) change with it
+                keep = f"'{table}'" if other == domain else "''"
+                self.db.execute(f"delete from staging.stg_{other}__profile where table_name <> {keep}")
+            self._make("dq_series")
+            self.db.execute(
+                "insert into marts.dq_series select * from kept_series where kind = 'value' or domain <> ? or series <> ?",
+                [domain, table],
+            )
+            self._make("dq_anomalies")
+            return self.db.execute(look).fetchall()
         finally:
             self.db.execute("rollback")
