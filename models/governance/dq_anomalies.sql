@@ -214,10 +214,11 @@ distances as (
 
     select
         expected_hits.*,
-        sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}) as unit,
+        case when kind = 'gap' then 1 else sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}) end as unit,
         case
             when kind in ('duplicates', 'stuck') then case when hits <= usual_hits then 0 else
                 sqrt(2 * (hits * ln(hits / usual_hits) - (hits - usual_hits))) end
+            when kind = 'gap' then score
             else (score - middle) / nullif(sqrt(chance * chance + scatter * scatter + {{ effect }} * {{ effect }}), 0)
         end as distance
     from expected_hits
@@ -231,12 +232,14 @@ spreads as (
         distances.period_grain, distances.period_start,
         count(*) as judged_points,
         {{ safe_divide(count_where('earlier.value > 0'), 'count(*)') }} as active_share,
-        {{ percentile_cont('earlier.distance', 0.5) }} as usual_distance,
-        greatest(
+        case when distances.kind = 'gap' then 0 else {{ percentile_cont('earlier.distance', 0.5) }} end as usual_distance,
+        -- nine in ten longest silences of a day, of ten silences each, are shorter than 2 ln 10 times the mean silence
+        case when distances.kind = 'gap' then greatest(1, {{ percentile_cont('earlier.score', 0.9) }} / sqrt(4 * ln(10)))
+        else greatest(
             1,
             ({{ percentile_cont('earlier.distance', 0.75) }} - {{ percentile_cont('earlier.distance', 0.25) }}) / 1.349,
             ({{ percentile_cont('earlier.distance', 0.9) }} - {{ percentile_cont('earlier.distance', 0.1) }}) / 2.563
-        ) as spread
+        ) end as spread
     from distances
     inner join distances as earlier
         on distances.kind = earlier.kind
@@ -275,7 +278,7 @@ measured as (
             when points.kind in ('duplicates', 'stuck') then distances.unit * sqrt(greatest(
                 2 * (points.sample_size * ln(points.sample_size / distances.usual_hits) - (points.sample_size - distances.usual_hits)), 0
             ))
-            when points.kind = 'gap' then sqrt(2 * points.sample_size / points.scale_unit) - distances.middle
+            when points.kind = 'gap' then sqrt(2 * points.sample_size / points.scale_unit)
             when points.scale = 'count' then distances.middle - 2 * sqrt(0.375)
             when points.kind = 'slice' then distances.middle - {{ arcsine_share('0', 'points.sample_size') }}
             when points.kind = 'hours' then sqrt(points.sample_size)
@@ -359,7 +362,7 @@ told as (
             when distance > limit_z then 'anomaly'
             else 'usual'
         end as verdict,
-        middle + usual_distance * unit as usual_score,
+        case when kind = 'gap' then 0 else middle + usual_distance * unit end as usual_score,
         limit_z * spread * unit as half_width
     from judged
 

@@ -84,10 +84,9 @@ class AnomalyBench:
         with duckdb.connect(str(lander.warehouse)) as db:
             db.execute("create schema if not exists marts")
             db.execute(f"create or replace table marts.kpi_values as {kpi_values or nothing}")
-        lander.dbt("run", "--select", *SELECTION)
-        done = lander.dbt("run", "--select", "dq_series", "dq_anomalies")
-        compiled = lander.dbt("compile", "--select", *(f"stg_{domain}__profile" for domain in DOMAINS))
-        self.models = {r.node.name: r.node for r in [*done.results, *compiled.results]}
+        landed = lander.dbt("run", "--select", *SELECTION)
+        judged = lander.dbt("run", "--select", "dq_series", "dq_anomalies")
+        self.models = {r.node.name: r.node for r in [*landed.results, *judged.results]}
         self.db = duckdb.connect(shutil.copy(lander.warehouse, folder), config={"threads": 2})
         self.db.execute("set TimeZone = 'UTC'")
         self.db.execute("create table kept_series as select * from marts.dq_series")
