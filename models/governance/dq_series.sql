@@ -1,3 +1,6 @@
+{# Not in the schema that is published: what is told of it is in dq_anomalies. #}
+{{ config(schema='intermediate') }}
+
 {#
     Everything that is compared with its own history, one row per series and closed period: how many rows, of which member, in
     which hours, how large, how often twice, how often standing still, and the final values of the KPIs. `score` is the value on

@@ -40,6 +40,12 @@ SHIFTS = {
     "off_routing_passes": "off routing",
     "failed_checks": "what was missed",
 }
+ANOMALIES = {
+    "domain": "domain",
+    "series": "table or KPI",
+    "kind": "kind",
+    "told": "what was found",
+}
 ISSUES = {
     "severity": "severity",
     "check_id": "check",
@@ -132,15 +138,52 @@ def _shown(column: str, value: Any) -> str:
 @click.option("--shifts", is_flag=True, help="The shift report of manufacturing instead.")
 @click.option("--days", default=2, show_default=True, help="Production dates of the shift report.")
 @click.option("--line", help="Only this line of the shift report.")
+@click.option("--anomalies", is_flag=True, help="Days, weeks and months that do not fit their history instead.")
+@click.option(
+    "--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the anomalies."
+)
 @click.option("--warehouse", "from_warehouse", is_flag=True, help="Read KPI_WAREHOUSE instead of the publication.")
 @output_options
 def report_command(
-    domain: str | None, weeks: int, shifts: bool, days: int, line: str | None, from_warehouse: bool, form: str
+    domain: str | None,
+    weeks: int,
+    shifts: bool,
+    days: int,
+    line: str | None,
+    anomalies: bool,
+    lang: str,
+    from_warehouse: bool,
+    form: str,
 ) -> None:
-    """Print the weekly report on data quality, or that of the last shifts (KPI_PUBLISHED)."""
+    """Print the weekly report on data quality, that of the last shifts, or the anomalies (KPI_PUBLISHED)."""
     from kpi_warehouse.quality.judgement import told
 
     path = warehouse_path() if from_warehouse else published_path()
+    if anomalies:
+        names, rows = _read(
+            path,
+            """select domain, series, kind, case ? when 'zh' then told_zh else told_en end as told
+            from marts.dq_anomalies
+            where is_anomaly and domain = coalesce(?, domain)
+            order by worst_date, domain, series, kind, told""",
+            [lang, domain],
+        )
+        title = "Anomalies" if lang == "en" else "异常"
+        _print(ANOMALIES, names, rows, title, form)
+        if form == "table":
+            _, counts = _read(
+                path,
+                """select count(*) filter (where verdict <> 'not_judged'), count(*) from marts.dq_anomalies
+                where domain = coalesce(?, domain)""",
+                [domain],
+            )
+            judged, every = counts[0]
+            click.echo(
+                f"{judged:,} of {every:,} days, weeks and months judged; dq_anomalies says why of the others"
+                if lang == "en"
+                else f"共 {every:,} 个日、周、月，已判断 {judged:,} 个；其余原因见 dq_anomalies"
+            )
+        return
     if shifts:
         names, rows = _read(
             path,

@@ -89,7 +89,7 @@ class AnomalyBench:
         self.models = {r.node.name: r.node for r in [*landed.results, *judged.results]}
         self.db = duckdb.connect(shutil.copy(lander.warehouse, folder), config={"threads": 2})
         self.db.execute("set TimeZone = 'UTC'")
-        self.db.execute("create table kept_series as select * from marts.dq_series")
+        self.db.execute(f"create table kept_series as select * from {self.models['dq_series'].relation_name}")
         self.clean = self.findings()
 
     def close(self) -> None:
@@ -121,7 +121,8 @@ class AnomalyBench:
                 self.db.execute(f"delete from staging.stg_{other}__profile where table_name <> {keep}")
             self._make("dq_series")
             self.db.execute(
-                "insert into marts.dq_series select * from kept_series where kind = 'value' or domain <> ? or series <> ?",
+                f"insert into {self.models['dq_series'].relation_name} select * from kept_series "
+                "where kind = 'value' or domain <> ? or series <> ?",
                 [domain, table],
             )
             self._make("dq_anomalies")
