@@ -76,8 +76,8 @@ AUDITS = {
     "landed": "What was landed and holds accepted rows, one row per table and column.",
     "irregularities": "Accepted rows with unreadable or unknown values, one row per table, column and kind.",
     "days": "What became of the rows of each business day, one row per table and day.",
-    "profile": "What the accepted rows of each business day are like (how many in each hour, of each member of a slice, "
-    "their middle values, twins, counters), one row per table, day, measure, column, member and hour.",
+    "profile": "What the accepted rows of each business day are like (how many in each hour, of each member of a "
+    "slice, their middle values, twins, counters), one row per table, day, measure, column, member and hour.",
 }
 
 #: Columns of each audit: name -> description. The first ones named in AUDIT_KEYS are its grain.
@@ -134,9 +134,10 @@ AUDIT_COLUMNS = {
         "domain": "Domain.",
         "table_name": "Raw table.",
         "comes_by_plan": "The contract says that its rows come by decision (`profile_volume: planned`).",
-        "business_date": "Business day of the row's own time, or of the time that the contract gives it (`profile_time`).",
-        "measure": "rows (of an hour), median (of a column), twins (rows equal in all but their key), counter (readings "
-        "while it must move) or step (a reference value against the one before).",
+        "business_date": "Business day of the row's own time, or of the time that the contract gives it "
+        "(`profile_time`).",
+        "measure": "rows (of an hour), median (of a column), twins (rows equal in all but their key), counter "
+        "(readings while it must move) or step (a reference value against the one before).",
         "column_name": "Column (or slice) that is looked at; `all` for the whole row.",
         "member": "Member of the slice, machine of a counter or key of a reference value; `all` for all rows.",
         "hour_of_day": "Hour on the business clock; -1 where the measure is of the day.",

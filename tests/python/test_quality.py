@@ -287,39 +287,40 @@ def test_suspensions_are_the_missed_months_of_the_same_figures(demo: Built) -> N
 
 
 def test_anomalies_are_those_of_the_story(demo: Built) -> None:
-    """Told incidents fire, no normal week does (docs/demo.md); what the calendar explains is told as expected."""
-    found, expected = set(), {}
-    for kind, series, day, is_anomaly, occasion in demo.rows(
-        "select kind, series, cast(business_date as varchar), is_anomaly, expected_because from marts.dq_anomalies "
-        "where abs(robust_z) > limit_z"
-    ):
-        if is_anomaly:
-            found.add((kind, series, day))
-        else:
-            expected[kind, series, day] = occasion
-    assert {
-        ("value", "mf_downtime_coding_rate", "2026-04-23"),
-        ("value", "ec_key_sku_availability", "2026-05-10"),
-        ("value", "mf_data_latency_rate", "2026-05-27"),
-    } <= found
+    """In the last eight weeks told incidents fire, no normal week does (docs/demo.md); each is a sentence in two languages."""
+    found = demo.rows(
+        "select kind, series, cast(worst_date as varchar), told_en, told_zh from marts.dq_anomalies where is_anomaly"
+    )
     told = {
-        "2026-04-23": "SCADA", **dict.fromkeys([f"2026-05-{day:02}" for day in range(8, 13)], "stock-out"),
-        "2026-05-27": "MES gateway",
+        **{f"2026-05-{day:02}": "stock-out, weld batch" for day in range(8, 15)},
+        "2026-05-20": "WeChat Pay", "2026-05-26": "360 events of one address", "2026-05-27": "MES gateway",
+        "2026-06-09": "breakdown of L1-M11",
     }  # fmt: skip
-    assert {day for _, _, day in found} <= set(told)
-    assert expected["volume", "machine_states", "2026-05-02"] == "Labour Day"
-    assert expected["volume", "events", "2026-05-20"] == "520 Valentine's promotion"
-    assert demo.rows("select count(*) > 3000 from marts.dq_anomalies") == [(True,)]
+    assert [row for row in found if row[2] not in told] == []
+    assert ("value", "mf_data_latency_rate", "2026-05-27") in {row[:3] for row in found}
+    assert all("2026" in row[3] and "通常" in row[4] + "通常" * (row[0] in ("hours", "gap", "step")) for row in found)
+    assert demo.rows("select count(*) > 3000 from marts.dq_anomalies where verdict = 'usual'") == [(True,)]
+    assert demo.rows(
+        "select distinct verdict, reason from marts.dq_anomalies where kind = 'value' and expected_because is not null"
+    ) == [("not_judged", "occasion")]
+    unjudged = demo.rows(
+        "select distinct status, passed from marts.dq_results where observed like 'not judged%no_history%'"
+    )
+    assert unjudged == [("not_judged", False)]
 
 
 def test_a_shopping_festival_excuses_the_shop_only(demo: Built) -> None:
     """Each day of the calendar, and no other, has its occasion in the domains that it concerns."""
-    days = """select distinct domain, business_date from marts.dq_anomalies as judged where {} exists (
+    days = """select distinct domain, business_date from marts.dq_anomalies as judged
+        where period_grain = 'day' and kind = 'volume' and {} exists (
         select 1 from {}.business_calendar as calendar where judged.business_date between first_date and last_date
         and (kind <> 'shopping_festival' or domain = 'ecommerce'))"""
     ((schema,),) = demo.rows("select schema_name from duckdb_tables() where table_name = 'business_calendar'")
-    for word, told in (("", "is null or is_anomaly"), ("not", "is not null")):
-        wrong = f"select domain, business_date from marts.dq_anomalies where expected_because {told}"
+    for word, told in (("", "is null"), ("not", "is not null")):
+        wrong = (
+            "select domain, business_date from marts.dq_anomalies "
+            f"where period_grain = 'day' and kind = 'volume' and expected_because {told}"
+        )
         assert demo.rows(f"{days.format(word, schema)} intersect {wrong}") == []
     assert demo.rows("select count(distinct domain) from marts.dq_anomalies where expected_because is not null") == [
         (3,)
@@ -364,6 +365,7 @@ def test_the_shift_report_tells_the_published_rates(demo: Built) -> None:
     [
         (["report"], ["Data quality by week", "credit", "cr_ready_process_events"]),
         (["report", "--domain", "manufacturing", "--weeks", "2"], ["manufacturing", "mf_scan_compliance_rate"]),
+        (["report", "--anomalies", "--lang", "zh"], ["异常", "mf_data_latency_rate", "2026-05-27", "通常", "已判断"]),
         (["report", "--shifts", "--line", "L2"], ["Data quality by shift", "L2", "%"]),
         (["issues", "--domain", "manufacturing"], ["Issues", "measured.device_match", "mf_data_engineering"]),
     ],
