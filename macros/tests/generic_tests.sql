@@ -1,5 +1,6 @@
-{# The grain: no combination of these columns occurs twice (nulls equal). Fails with the combinations. #}
+{# The grain: no combination of these columns occurs twice (nulls equal). Fails with the combinations; their rows are counted. #}
 {% test unique_combination(model, columns) %}
+{{ config(fail_calc='coalesce(cast(sum(occurrences) as bigint), 0)') }}
 select {{ columns | join(', ') }}, count(*) as occurrences
 from {{ model }}
 group by {{ columns | join(', ') }}

@@ -113,8 +113,9 @@ kpi_checks as (
         {{ as_text('round(value, 4)') }} as observed,
         passed as is_met,
         {{ typed_null('text') }} as reason,
-        case when comparator in ('>=', '>') then denominator - numerator end as failed_rows,
-        denominator as checked_rows
+        -- a share of seconds tells no rows
+        case when comparator in ('>=', '>') and denominator = sample_size then denominator - numerator end as failed_rows,
+        cast(sample_size as {{ type_double() }}) as checked_rows
     from latest
     where place = 1
 
@@ -367,7 +368,7 @@ select
     case when every_check.is_met is null then every_check.reason end as reason,
     coalesce(every_check.is_met, false) as passed,
     cast(
-        case when every_check.is_met or every_check.is_met is null then 0 else coalesce(every_check.failed_rows, 0) end
+        case when every_check.is_met or every_check.is_met is null then 0 else every_check.failed_rows end
         as {{ type_bigint() }}
     ) as failed_rows,
     cast(every_check.checked_rows as {{ type_bigint() }}) as checked_rows,

@@ -192,6 +192,52 @@ dependents as (
 
 ),
 
+-- what each slice has to carry in each period: the row furthest beyond stands for the others
+carried as (
+
+    select
+        origins.kpi_id,
+        origins.version,
+        origins.domain,
+        origins.period_grain,
+        origins.grain_rank,
+        origins.period_start,
+        origins.period_end,
+        origins.is_final,
+        origins.basis,
+        origins.least,
+        origins.greatest,
+        wider_slices.wider_dimension,
+        wider_slices.wider_value,
+        wider_slices.wider_dimension = origins.dimension and wider_slices.wider_value = origins.dimension_value as is_itself,
+        count(*) as origin_rows,
+        max(origins.distance) as distance,
+        {{ arg_max('origins.dimension', ['origins.distance', 'origins.dimension', 'origins.dimension_value']) }} as dimension,
+        {{ arg_max('origins.dimension_value', ['origins.distance', 'origins.dimension', 'origins.dimension_value']) }} as dimension_value,
+        {{ arg_max('origins.value', ['origins.distance', 'origins.dimension', 'origins.dimension_value']) }} as value
+    from origins
+    inner join wider_slices
+        on origins.domain = wider_slices.domain
+        and origins.dimension = wider_slices.dimension
+        and origins.dimension_value = wider_slices.dimension_value
+    group by
+        origins.kpi_id,
+        origins.version,
+        origins.domain,
+        origins.period_grain,
+        origins.grain_rank,
+        origins.period_start,
+        origins.period_end,
+        origins.is_final,
+        origins.basis,
+        origins.least,
+        origins.greatest,
+        wider_slices.wider_dimension,
+        wider_slices.wider_value,
+        wider_slices.wider_dimension = origins.dimension and wider_slices.wider_value = origins.dimension_value
+
+),
+
 -- every row that holds a row beyond its bounds
 resting as (
 
@@ -211,7 +257,7 @@ resting as (
         origins.value as origin_value,
         origins.least as origin_least,
         origins.greatest as origin_greatest,
-        count(*) over (
+        sum(origins.origin_rows) over (
             partition by
                 judged.kpi_id, judged.version, judged.period_grain, judged.period_start, judged.dimension, judged.dimension_value
         ) as origin_rows,
@@ -220,35 +266,26 @@ resting as (
                 judged.kpi_id, judged.version, judged.period_grain, judged.period_start, judged.dimension, judged.dimension_value
             order by
                 origins.distance desc nulls last, origins.grain_rank, origins.period_start, origins.kpi_id, origins.version,
-                origins.dimension, origins.dimension_value
+                origins.dimension desc, origins.dimension_value desc
         ) as place
-    from origins
+    from carried as origins
     inner join dependents
         on origins.kpi_id = dependents.origin_kpi_id
         and origins.version = dependents.origin_version
-    inner join wider_slices
-        on origins.domain = wider_slices.domain
-        and origins.dimension = wider_slices.dimension
-        and origins.dimension_value = wider_slices.dimension_value
     inner join finest
         on origins.kpi_id = finest.kpi_id
         and origins.version = finest.version
     inner join judged
         on dependents.kpi_id = judged.kpi_id
         and dependents.version = judged.version
-        and wider_slices.wider_dimension = judged.dimension
-        and wider_slices.wider_value = judged.dimension_value
+        and origins.wider_dimension = judged.dimension
+        and origins.wider_value = judged.dimension_value
         and (
             -- the same period: another slice or another KPI
             (
                 origins.period_grain = judged.period_grain
                 and origins.period_start = judged.period_start
-                and not (
-                    origins.kpi_id = judged.kpi_id
-                    and origins.version = judged.version
-                    and origins.dimension = judged.dimension
-                    and origins.dimension_value = judged.dimension_value
-                )
+                and not (origins.is_itself and origins.kpi_id = judged.kpi_id and origins.version = judged.version)
             )
             or (
                 origins.grain_rank < judged.grain_rank
@@ -302,7 +339,7 @@ suspect as (
         resting.origin_value,
         resting.origin_least,
         resting.origin_greatest,
-        coalesce(resting.origin_rows, 0) as origin_rows
+        cast(coalesce(resting.origin_rows, 0) as {{ type_bigint() }}) as origin_rows
     from judged
     left join resting
         on judged.kpi_id = resting.kpi_id
