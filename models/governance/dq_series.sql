@@ -683,21 +683,31 @@ sized as (
 
 ),
 
+-- from day to day, so that a level that changed for good widens nothing
+moved as (
+
+    select
+        sized.*,
+        abs(score - lag(score) over (partition by domain, table_name, column_name, member order by business_date)) as movement
+    from sized
+
+),
+
 scatters as (
 
     select
-        sized.domain,
-        sized.table_name,
-        sized.column_name,
-        sized.member,
+        moved.domain,
+        moved.table_name,
+        moved.column_name,
+        moved.member,
         greatest(
-            coalesce({{ percentile_cont('sized.scatter', 0.75, where='sized.row_count >= limits.median_rows') }}, 0),
-            ({{ percentile_cont('sized.score', 0.75) }} - {{ percentile_cont('sized.score', 0.25) }}) / 1.349
-            * sqrt({{ percentile_cont('sized.row_count', 0.5) }}) / 1.2533
+            coalesce({{ percentile_cont('moved.scatter', 0.75, where='moved.row_count >= limits.median_rows') }}, 0),
+            coalesce(1.4826 / sqrt(2) * {{ percentile_cont('moved.movement', 0.5) }}, 0)
+            * sqrt({{ percentile_cont('moved.row_count', 0.5) }}) / 1.2533
         ) as scatter
-    from sized
+    from moved
     cross join limits
-    group by sized.domain, sized.table_name, sized.column_name, sized.member
+    group by moved.domain, moved.table_name, moved.column_name, moved.member
 
 ),
 
