@@ -229,6 +229,7 @@ scored as (
         official.is_final,
         official.as_of,
         official.previous_value,
+        official.is_new_definition,
         ranked.target_id,
         ranked.target_value,
         ranked.comparator,
@@ -288,8 +289,10 @@ select
     scored.status,
     scored.previous_value,
     scored.value - scored.previous_value as change,
+    scored.is_new_definition,
     definitions.owner_role as owner,
     suspensions.domain is not null as appraisal_suspended,
+    suspensions.missed_checks as suspended_because,
     scored.target_id
 from scored
 inner join definitions
