@@ -160,7 +160,7 @@ matched as (
         and official.dimension = year_before.dimension
         and official.dimension_value = year_before.dimension_value
         and official.version = year_before.version
-        and not year_before.is_suspect
+        and not coalesce(year_before.is_suspect, false)
         and {{ add_months(date_of('official.period_start'), -12) }} = {{ date_of('year_before.period_start') }}
     where
         targets.condition is null
