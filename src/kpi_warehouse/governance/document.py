@@ -175,6 +175,10 @@ class Writer:
         elif target["points_to_baseline"] is not None:
             change = self.number(target["points_to_baseline"], unit, difference=True)
             text = f"{comparator} {self.say('on_baseline', change=change)}"
+        elif target["monthly_step"] is not None:
+            step = self.number(target["monthly_step"], unit, difference=True)
+            end = self.number(target["end_value"], unit)
+            text = f"{comparator} {self.say('monthly_step', step=step, end=end)}"
         elif target["is_change_relative"]:
             change = f"{target['change_on_previous']:+.1%}"
             text = f"{comparator} {self.say('on_previous', change=change)}"
@@ -249,9 +253,11 @@ class Writer:
             if not targets:
                 continue
             main = min((target["period_grain"] for target in targets), key=GRAIN_ORDER.index)
-            last = [target for target in targets if target["period_grain"] == main][-1]
             values = self.material.values.get(kpi["kpi_id"], [])
             latest = values[-1] if values else None
+            # the target that the latest value was judged by, not a later stage
+            judged = [target for target in targets if latest and target["target_id"] == latest["target_id"]]
+            last = (judged or [target for target in targets if target["period_grain"] == main])[-1]
             rows.append(
                 [
                     f"{escaped(self.names[kpi['kpi_id']])} `{kpi['kpi_id']}`",
