@@ -495,7 +495,7 @@ CONDITIONS = {"campaign_day", "key_category", "bottleneck_station", "margin_budg
 
 def test_every_condition_is_one_that_the_scorecard_applies() -> None:
     assert {t["condition"] for t in TARGETS} - {""} <= CONDITIONS
-    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_scorecard.sql").read_text(encoding="utf-8")
+    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_target_status.sql").read_text(encoding="utf-8")
     assert [name for name in CONDITIONS if f"'{name}'" not in sql] == []
     for t in TARGETS:
         # the value a year before is a month's

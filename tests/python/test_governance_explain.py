@@ -233,3 +233,14 @@ def test_nothing_published_says_what_to_do(tmp_path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("KPI_WAREHOUSE", str(tmp_path / "none either.duckdb"))
     done = CliRunner().invoke(main, ["explain", "ec_cvr"])
     assert done.exit_code == 1 and "kpi build" in done.output
+
+
+def test_a_verdict_is_shown_with_the_decimals_that_it_needs() -> None:
+    from kpi_warehouse.governance.store import show_beside
+
+    assert show_beside(0.03499, 0.035, "ratio") == ("3.499 %", "3.500 %")
+    assert show_beside(0.031, 0.035, "ratio") == ("3.10 %", "3.50 %")
+    assert show_beside(0.035, 0.035, "ratio") == ("3.50 %", "3.50 %")
+    assert show_beside(720.04, 720.0, "minutes") == ("720.04 min", "720.00 min")
+    assert show_beside(-0.20001, -0.2, "ratio") == ("-20.001 %", "-20.000 %")
+    assert show_beside(None, 0.2, "ratio") == ("–", "20.00 %")

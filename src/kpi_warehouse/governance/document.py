@@ -28,6 +28,7 @@ from kpi_warehouse.governance.store import (
     open_store,
     period_label,
     show,
+    show_beside,
 )
 from kpi_warehouse.governance.words import WORDS, Words
 from kpi_warehouse.project import project_root
@@ -329,8 +330,7 @@ class Writer:
                 [
                     period_label(value["period_grain"], value["period_start"]),
                     escaped(self.slice(value["dimension"], value["dimension_value"])),
-                    self.number(value["value"], unit),
-                    self.number(value["target_value"], unit),
+                    *show_beside(value["value"], value["target_value"], unit, lang=self.words.lang),
                     self.number(value["gap_to_target"], unit, difference=True),
                     self.name(value["status"]) + (f" {self.say('suspended')}" if value["appraisal_suspended"] else ""),
                 ]

@@ -30,6 +30,7 @@ from kpi_warehouse.governance.store import (
     parse_slice,
     period_label,
     show,
+    show_beside,
     slice_label,
     suggest,
 )
@@ -475,7 +476,9 @@ def _print(answer: Row, page: Console) -> None:
             f" local), slice {answer['slice']}",
         )
         state = "final" if value["is_final"] else "not final"
-        row("value", f"{show(value['value'], unit)} ({state}, as of {value['as_of']})")
+        needed = answer["target"]["target_value"] if answer["target"] else None
+        shown, wanted = show_beside(value["value"], needed, unit)
+        row("value", f"{shown} ({state}, as of {value['as_of']})")
         parts = [f"{name} {value[name]:,.6g}" for name in ("numerator", "denominator") if value[name] is not None] or [
             "no numerator or denominator (percentile or model statistic)"
         ]
@@ -484,7 +487,7 @@ def _print(answer: Row, page: Console) -> None:
             text = target["status"]
             if target["target_value"] is not None:
                 text += (
-                    f": target {target['target_comparator']} {show(target['target_value'], unit)}, gap "
+                    f": target {target['target_comparator']} {wanted}, gap "
                     f"{show(target['gap_to_target'], unit, difference=True)} ({target['target_id']})"
                 )
             if target["baseline_value"] is not None:
