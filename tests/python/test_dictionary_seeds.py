@@ -75,6 +75,7 @@ KEYS = {
     "bottleneck_stations": ("station_id", "kpi_id", "valid_from"),
     "dq_checks": ("rule_id", "domain"),
     "released_checksums": ("kpi_id", "version"),
+    "distinct_person_kpis": ("kpi_id",),
 }
 
 
