@@ -307,7 +307,8 @@ def length_of_period(store: Store, value: Row, root: Path | None) -> Row | None:
         "within": within,
         "persons_counted_within": counted,
         "why_en": f"{persons:,.0f} distinct persons in the whole period, {counted:,.0f} when each "
-        f"{rule['binding_grain']} counts afresh: who comes in several is counted once here, while every order counts, so the ratio is higher; "
+        f"{rule['binding_grain']} counts afresh: who comes in several is counted once here, "
+        f"while every order counts, so the ratio is higher; "
         f"targets bind the {rule['binding_grain']}, {rule['closing_rule_en']}",
         "why_zh": f"整个周期去重访客 {persons:,.0f} 人，逐月各自去重合计 {counted:,.0f} 人："
         f"多个月都来的人在长周期只计一次，订单却全部计入，因此比率更高；目标只约束月度，{rule['closing_rule_zh']}",
