@@ -12,6 +12,12 @@ definitions as (
 
 ),
 
+suspects as (
+
+    select * from {{ ref('kpi_suspect_values') }}
+
+),
+
 -- the version in force at the start of the period alone is official
 official as (
 
@@ -29,11 +35,19 @@ official as (
         kpi_values.value,
         kpi_values.sample_size,
         kpi_values.is_final,
-        kpi_values.as_of
+        kpi_values.as_of,
+        suspects.kpi_id is not null as is_suspect
     from kpi_values
     inner join definitions
         on kpi_values.kpi_id = definitions.kpi_id
         and kpi_values.version = definitions.version
+    left join suspects
+        on kpi_values.kpi_id = suspects.kpi_id
+        and kpi_values.version = suspects.version
+        and kpi_values.period_grain = suspects.period_grain
+        and kpi_values.period_start = suspects.period_start
+        and kpi_values.dimension = suspects.dimension
+        and kpi_values.dimension_value = suspects.dimension_value
     where
         definitions.status in ('active', 'retired')
         and (definitions.effective_from is null or kpi_values.period_start >= cast(definitions.effective_from as {{ type_ts() }}))
@@ -57,8 +71,10 @@ select
     sample_size,
     is_final,
     as_of,
-    lag(value) over (
+    -- nothing is compared with a value that is suspect itself
+    lag(case when not is_suspect then value end) over (
         partition by kpi_id, period_grain, dimension, dimension_value
         order by period_start nulls last
-    ) as previous_value
+    ) as previous_value,
+    is_suspect
 from official

@@ -234,6 +234,7 @@ scored as (
         ranked.comparator,
         ranked.baseline_value,
         case
+            when official.is_suspect then 'suspect'
             when ranked.target_value is null then 'no_target'
             when not official.is_final then 'not_final'
             when ranked.comparator in ('>=', '>', 'between') and official.value < ranked.target_value - ranked.tolerance then 'red'

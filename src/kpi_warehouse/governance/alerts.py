@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,6 +160,12 @@ def message(alert: Row, lang: str = "en") -> tuple[str, str]:
     return title, body
 
 
+def _kind_of(url: str, number: int) -> str:
+    """An address as it may be shown: its kind and nothing else, since it holds a token."""
+    scheme = re.match(r"[a-z][a-z0-9+.-]{0,15}(?=://)", url, re.IGNORECASE)
+    return f"{scheme[0]}://…" if scheme else f"address {number} (without a kind such as mailto://)"
+
+
 def apprise_sender(urls: Sequence[str]) -> Send:
     """A sender to Apprise addresses (mailto://, dingtalk://, wecombot://, lark://, slack://, json:// …).
 
@@ -168,10 +176,11 @@ def apprise_sender(urls: Sequence[str]) -> Send:
         import apprise
     except ImportError:
         raise GovernanceError("`kpi notify` needs Apprise: pip install 'kpi-warehouse[notify]'") from None
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # its log holds whole addresses, tokens included
     post = apprise.Apprise()
-    for url in urls:
+    for number, url in enumerate(urls, 1):
         if not post.add(url):
-            raise GovernanceError(f"{url.split('://', 1)[0]}://… is no address that Apprise knows")
+            raise GovernanceError(f"{_kind_of(url, number)} is no address that Apprise knows")
     kinds = {"critical": apprise.NotifyType.FAILURE, "warning": apprise.NotifyType.WARNING}
 
     def send(title: str, body: str, severity: str) -> bool:

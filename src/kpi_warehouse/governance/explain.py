@@ -13,8 +13,8 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from kpi_warehouse.governance.history import standing_at
 from kpi_warehouse.governance.store import (
@@ -33,6 +33,7 @@ from kpi_warehouse.governance.store import (
     slice_label,
     suggest,
 )
+from kpi_warehouse.output import clean
 from kpi_warehouse.project import project_root
 
 #: How many alerts, drivers and choices are listed before the rest is only counted.
@@ -401,7 +402,7 @@ def explain(
 
 def _print(answer: Row, page: Console) -> None:
     kpi, definition, unit = answer["kpi"], answer["definition"], answer["kpi"]["unit"]
-    page.print(f"[bold]{kpi['kpi_id']}[/bold]  {kpi['kpi_name_en']} · {kpi['kpi_name_zh']}")
+    page.print(Text(kpi["kpi_id"], style="bold"), clean(f" {kpi['kpi_name_en']} · {kpi['kpi_name_zh']}"))
     dates = (
         f"{definition['effective_from'] or 'the beginning'} to {definition['effective_to'] or 'open'}"
         if definition["status"] in ("active", "retired")
@@ -409,13 +410,13 @@ def _print(answer: Row, page: Console) -> None:
     )
     page.print(f"version {definition['version']} ({definition['status']}, in force {dates})")
     if not definition["is_official"] and answer["value"]:
-        page.print(f"[yellow]not official for this period: version {definition['official_version']} is[/yellow]")
+        page.print(Text(f"not official for this period: version {definition['official_version']} is", style="yellow"))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column()
 
     def row(label: str, text: str) -> None:
-        table.add_row(label, escape(text))
+        table.add_row(label, Text(clean(text)))
 
     value = answer["value"]
     if value is None:

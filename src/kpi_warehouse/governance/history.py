@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.table import Table
 
 from kpi_warehouse.governance.store import (
     GRAIN_ORDER,
     GovernanceError,
     Row,
     Store,
-    as_json,
-    console,
     open_ledger_file,
     parse_period,
     parse_slice,
@@ -22,6 +19,7 @@ from kpi_warehouse.governance.store import (
     slice_label,
     suggest,
 )
+from kpi_warehouse.output import emit, output_options, print_table
 from kpi_warehouse.publish import KEY
 
 #: The entry that stood for each key after a publication: the last one up to it.
@@ -155,22 +153,19 @@ def _filters(
     return where, parameters
 
 
-def _table(rows: list[Row], limit: int) -> Table:
-    table = Table("KPI", "period", "slice", "value", "numerator", "denominator", "v", "published (UTC)", "publication")
-    for row in rows[:limit]:
-        numbers = ["–" if row[c] is None else f"{row[c]:.10g}" for c in ("value", "numerator", "denominator")]
-        if row["is_withdrawn"]:
-            numbers[0] = "withdrawn"
-        table.add_row(
-            row["kpi_id"],
-            f"{row['period_grain']} {period_label(row['period_grain'], row['period_start'])}",
-            slice_label(row["dimension"], row["dimension_value"]),
-            *numbers,
-            str(row["version"]),
-            f"{row['published_at_run']:%Y-%m-%d %H:%M}",
-            row["publication_id"][:12],
-        )
-    return table
+def _cells(row: Row) -> list[str]:
+    numbers = ["–" if row[c] is None else f"{row[c]:.10g}" for c in ("value", "numerator", "denominator")]
+    if row["is_withdrawn"]:
+        numbers[0] = "withdrawn"
+    return [
+        row["kpi_id"],
+        f"{row['period_grain']} {period_label(row['period_grain'], row['period_start'])}",
+        slice_label(row["dimension"], row["dimension_value"]),
+        *numbers,
+        str(row["version"]),
+        f"{row['published_at_run']:%Y-%m-%d %H:%M}",
+        row["publication_id"][:12],
+    ]
 
 
 @click.command("published")
@@ -180,7 +175,7 @@ def _table(rows: list[Row], limit: int) -> Table:
 @click.option("--grain", type=click.Choice(GRAIN_ORDER), help="Only this grain.")
 @click.option("--slice", "slice_text", metavar="DIM=VALUE", help="Only this slice.")
 @click.option("--limit", type=click.IntRange(1), default=40, show_default=True, help="Rows printed.")
-@click.option("--json", "json_", is_flag=True, help="Every row as JSON.")
+@output_options
 def published_command(
     what: str | None,
     kpi_id: str | None,
@@ -188,7 +183,7 @@ def published_command(
     grain: str | None,
     slice_text: str | None,
     limit: int,
-    json_: bool,
+    form: str,
 ) -> None:
     r"""Reproduce what was published, from the ledger beside KPI_PUBLISHED.
 
@@ -209,22 +204,28 @@ def published_command(
             rows = history(ledger, what, period, slice_text, grain)
         else:
             rows = reproduce(ledger, what, kpi_id, period, slice_text, grain)
-    if json_:
-        click.echo(as_json(rows))
+    if emit(rows, form):
         return
-    page = console()
     if what is None:
-        table = Table("publication", "published (UTC)", "state", "new or changed", "code")
-        for row in rows:
-            table.add_row(
-                row["publication_id"],
-                f"{row['published_at_run']:%Y-%m-%d %H:%M}",
-                row["state"],
-                f"{row['new_or_changed']:,}",
-                row["code_checksum"],
-            )
-        page.print(table)
+        print_table(
+            ["publication", "published (UTC)", "state", "new or changed", "code"],
+            [
+                [
+                    row["publication_id"],
+                    f"{row['published_at_run']:%Y-%m-%d %H:%M}",
+                    row["state"],
+                    f"{row['new_or_changed']:,}",
+                    row["code_checksum"],
+                ]
+                for row in rows
+            ],
+            right=["new or changed"],
+        )
         return
-    page.print(_table(rows, limit))
+    print_table(
+        ["KPI", "period", "slice", "value", "numerator", "denominator", "v", "published (UTC)", "publication"],
+        [_cells(row) for row in rows[:limit]],
+        right=["value", "numerator", "denominator"],
+    )
     if len(rows) > limit:
-        page.print(f"… {len(rows) - limit:,} more rows (--limit, --json)")
+        click.echo(f"… {len(rows) - limit:,} more rows (--limit, --json, --csv)")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-import json
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +13,10 @@ from typing import Any
 
 import click
 import duckdb
-from rich.console import Console
 
+from kpi_warehouse.output import as_json as as_json
+from kpi_warehouse.output import console as console
+from kpi_warehouse.output import plain as plain
 from kpi_warehouse.project import published_path, warehouse_path
 
 Row = dict[str, Any]
@@ -212,24 +212,3 @@ def show(value: float | None, unit: str, *, difference: bool = False, lang: str 
     if unit == "count" and value != int(value):
         decimals = 2
     return f"{value:{sign},.{decimals}f}{words}"
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON takes it: times as ISO text."""
-    if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, dt.datetime | dt.date):
-        return value.isoformat()
-    return value
-
-
-def as_json(value: Any) -> str:
-    """JSON text of rows, readable and in every script."""
-    return json.dumps(plain(value), ensure_ascii=False, indent=2)
-
-
-def console() -> Console:
-    """Where commands print: the terminal's width, or a wide page where the output goes to a file or a pipe."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 180)

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 import duckdb
-from rich.console import Console
-from rich.table import Table
 
+from kpi_warehouse.output import emit, output_options, print_table
 from kpi_warehouse.project import project_root, published_path, warehouse_path
 
 #: Columns of the reports: column -> heading.
@@ -103,14 +102,16 @@ def _read(path: Path, query: str, parameters: Sequence[Any] = ()) -> tuple[list[
         raise click.ClickException(f"{path} holds no such report yet: run `kpi build`\n{error}") from None
 
 
-def _print(columns: dict[str, str], names: list[str], rows: list[tuple], title: str) -> None:
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for column, heading in columns.items():
-        table.add_column(heading, justify="left" if column.endswith(("_id", "_checks", "domain")) else "right")
-    for row in rows:
-        values = dict(zip(names, row, strict=True))
-        table.add_row(*(_shown(column, values[column]) for column in columns))
-    Console(highlight=False).print(table)
+def _print(columns: dict[str, str], names: list[str], rows: list[tuple], title: str, form: str) -> None:
+    records = [dict(zip(names, row, strict=True)) for row in rows]
+    if emit(records, form, names):
+        return
+    print_table(
+        list(columns.values()),
+        [[_shown(column, record[column]) for column in columns] for record in records],
+        title=title,
+        right=[heading for column, heading in columns.items() if not column.endswith(("_id", "_checks", "domain"))],
+    )
 
 
 def _shown(column: str, value: Any) -> str:
@@ -130,8 +131,9 @@ def _shown(column: str, value: Any) -> str:
 @click.option("--days", default=2, show_default=True, help="Production dates of the shift report.")
 @click.option("--line", help="Only this line of the shift report.")
 @click.option("--warehouse", "from_warehouse", is_flag=True, help="Read KPI_WAREHOUSE instead of the publication.")
+@output_options
 def report_command(
-    domain: str | None, weeks: int, shifts: bool, days: int, line: str | None, from_warehouse: bool
+    domain: str | None, weeks: int, shifts: bool, days: int, line: str | None, from_warehouse: bool, form: str
 ) -> None:
     """Print the weekly report on data quality, or that of the last shifts (KPI_PUBLISHED)."""
     path = warehouse_path() if from_warehouse else published_path()
@@ -144,7 +146,7 @@ def report_command(
             order by line_id, starts_local_at""",
             [line, days],
         )
-        _print(SHIFTS, names, rows, "Data quality by shift")
+        _print(SHIFTS, names, rows, "Data quality by shift", form)
         return
     names, rows = _read(
         path,
@@ -154,14 +156,15 @@ def report_command(
         order by domain, week_start""",
         [domain, weeks],
     )
-    _print(WEEKLY, names, rows, "Data quality by week")
+    _print(WEEKLY, names, rows, "Data quality by week", form)
 
 
 @quality_command.command("issues")
 @click.option("--domain", type=DOMAINS, help="Only this domain.")
 @click.option("--owner", help="Only what this role repairs.")
 @click.option("--all", "with_resolved", is_flag=True, help="Resolved issues too.")
-def issues_command(domain: str | None, owner: str | None, with_resolved: bool) -> None:
+@output_options
+def issues_command(domain: str | None, owner: str | None, with_resolved: bool, form: str) -> None:
     """Print the issue list: checks not met, who repairs them and until when (the ledger beside KPI_PUBLISHED)."""
     names, rows = _read(
         published_path().parent / "ledger.duckdb",
@@ -170,4 +173,4 @@ def issues_command(domain: str | None, owner: str | None, with_resolved: bool) -
         order by state, is_overdue_at_run desc, severity, first_seen_at_run, check_id""",
         [domain, owner, with_resolved],
     )
-    _print(ISSUES, names, rows, "Issues")
+    _print(ISSUES, names, rows, "Issues", form)
