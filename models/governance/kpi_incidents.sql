@@ -29,6 +29,12 @@ definitions as (
 
 ),
 
+owners as (
+
+    select * from {{ ref('owners') }}
+
+),
+
 -- what fires below a slice that takes it in fires there as well
 points as (
 
@@ -243,7 +249,9 @@ spans as (
         runs.parent_dimension,
         runs.parent_value,
         runs.is_detail,
+        rules.kind,
         rules.kind = 'feed' as is_feed,
+        rules.rolls_up_to,
         rules.detail_of_rule,
         runs.opened_at,
         runs.known_at,
@@ -261,7 +269,8 @@ spans as (
         {{ add_seconds('runs.known_at', '60 * terms.minutes') }} as due_at,
         endings.closed_at,
         endings.closed_at is null as is_open,
-        runs.last_seen_end >= newest.newest_period as is_newest,
+        runs.last_seen_end >= newest.newest_period
+        or {{ minutes_between('runs.last_seen_end', 'runs.as_of') }} <= 1440.0 * terms.look_back_days as is_newest,
         runs.is_final,
         runs.as_of
     from runs
@@ -346,7 +355,11 @@ taken_in as (
     inner join spans as above
         on below.domain = above.domain
         and below.incident_id <> above.incident_id
-        and (above.is_open or not below.is_open)
+        and (
+            above.is_open
+            or not below.is_open
+            or (below.rule_id = above.rule_id and below.rolls_up_to = above.dimension)
+        )
         and below.opened_at < above.last_seen_end
         and above.opened_at < below.last_seen_end
     left join shared_tables
@@ -446,7 +459,7 @@ details as (
 select
     spans.incident_id,
     spans.rule_id,
-    case when spans.is_feed then 'data_quality' else 'performance' end as kind,
+    case when spans.kind in ('feed', 'suspect') then 'data_quality' else 'performance' end as kind,
     spans.severity,
     spans.kpi_id,
     cast(spans.version as int) as version,
@@ -468,8 +481,8 @@ select
     spans.impact_unit,
     spans.owner,
     spans.due_at,
-    spans.closed_at,
-    case when spans.is_open then 'open' else 'closed' end as state,
+    coalesce(spans.closed_at, top.closed_at) as closed_at,
+    case when coalesce(spans.closed_at, top.closed_at) is null then 'open' else 'closed' end as state,
     spans.is_newest,
     tops.parent_incident_id,
     {{ as_text('tops.parent_kind') }} as parent_kind,
@@ -483,11 +496,28 @@ select
     rules.cause_zh,
     rules.effect_en,
     rules.effect_zh,
+    definitions.kpi_name_en,
+    definitions.kpi_name_zh,
+    case
+        when spans.kind = 'uncoded_stop' then 'minutes'
+        when spans.kpi_id is null then 'count'
+        else definitions.unit
+    end as unit,
+    spans.kind in ('change_on_previous', 'guardrail_change', 'deviation_from_target') as is_difference,
+    owners.name_en as owner_en,
+    owners.name_zh as owner_zh,
+    owners.language as owner_language,
     rules.term,
+    terms.name_en as term_en,
+    terms.name_zh as term_zh,
     spans.is_final,
     spans.as_of
 from spans
 inner join rules on spans.rule_id = rules.rule_id
+inner join terms on rules.term = terms.term
+inner join owners on spans.owner = owners.role
+left join definitions on spans.kpi_id = definitions.kpi_id and spans.version = definitions.version
 left join tops on spans.incident_id = tops.incident_id
+left join spans as top on tops.parent_incident_id = top.incident_id
 left join details on spans.incident_id = details.incident_id
 where not spans.is_detail or tops.incident_id is not null

@@ -44,6 +44,13 @@ anomalies as (
 
 ),
 
+suspects as (
+
+    select * from {{ ref('kpi_suspect_values') }}
+    where is_origin
+
+),
+
 dependencies as (
 
     select * from {{ ref('kpi_dq_dependencies') }}
@@ -189,7 +196,7 @@ matched as (
             or contains('|' || rules.detail_dimensions || '|', '|' || scorecard.dimension || '|')
         )
         and (rules.version is null or rules.version = scorecard.version)
-    where rules.kind not in ('uncoded_stop', 'feed') and (scorecard.is_final or rules.is_live)
+    where rules.kind not in ('uncoded_stop', 'feed', 'suspect') and (scorecard.is_final or rules.is_live)
 
 ),
 
@@ -593,9 +600,78 @@ feeds as (
 
 ),
 
+suspect_kpis as (
+
+    select distinct kpi_id, version, period_grain
+    from suspects
+
+),
+
+-- figures beyond what is plausible, by day, of the KPIs that ever had one
+plausibility as (
+
+    select
+        scorecard.domain,
+        scorecard.kpi_id,
+        scorecard.version,
+        {{ date_of('scorecard.period_start') }} as business_date,
+        {{ arg_max('scorecard.value', 'abs(scorecard.value)', 'suspects.kpi_id is not null') }} as suspect_value,
+        {{ arg_max('case when scorecard.value < suspects.least then suspects.least else suspects.greatest end', 'abs(scorecard.value)', 'suspects.kpi_id is not null') }} as bound,
+        max(scorecard.value) as value,
+        max(scorecard.sample_size) as sample_size,
+        {{ any_true('suspects.kpi_id is not null') }} as is_suspect,
+        {{ all_true('scorecard.is_final') }} as is_final,
+        max(scorecard.as_of) as as_of
+    from scorecard
+    inner join suspect_kpis
+        on scorecard.kpi_id = suspect_kpis.kpi_id
+        and scorecard.version = suspect_kpis.version
+        and scorecard.period_grain = suspect_kpis.period_grain
+    left join suspects
+        on scorecard.kpi_id = suspects.kpi_id
+        and scorecard.version = suspects.version
+        and scorecard.period_grain = suspects.period_grain
+        and scorecard.period_start = suspects.period_start
+        and scorecard.dimension = suspects.dimension
+        and scorecard.dimension_value = suspects.dimension_value
+    group by scorecard.domain, scorecard.kpi_id, scorecard.version, {{ date_of('scorecard.period_start') }}
+
+),
+
+implausible as (
+
+    select
+        rules.rule_id,
+        plausibility.kpi_id,
+        plausibility.version,
+        rules.domain,
+        'day' as period_grain,
+        cast(plausibility.business_date as {{ type_ts() }}) as period_start,
+        cast({{ add_days('plausibility.business_date', 1) }} as {{ type_ts() }}) as period_end,
+        'kpi' as dimension,
+        plausibility.kpi_id as dimension_value,
+        rules.severity,
+        rules.comparison,
+        case when plausibility.is_suspect then plausibility.suspect_value else plausibility.value end as observed_value,
+        {{ typed_null('num') }} as interval_low,
+        {{ typed_null('num') }} as interval_high,
+        plausibility.bound as threshold_value,
+        plausibility.bound as reference_value,
+        plausibility.sample_size,
+        case when plausibility.is_suspect then 'firing' else 'in_bounds' end as verdict,
+        false as is_detail,
+        {{ typed_null('num') }} as impact,
+        plausibility.is_final,
+        plausibility.as_of
+    from rules
+    inner join plausibility on rules.domain = plausibility.domain
+    where rules.kind = 'suspect' and (rules.starts_on is null or plausibility.business_date >= rules.starts_on)
+
+),
+
 every_reading as (
 
-    {% for part in ['judged', 'put_forward', 'feeds'] -%}
+    {% for part in ['judged', 'put_forward', 'feeds', 'implausible'] -%}
     select {{ reading | join(', ') }}
     from {{ part }}
     {{ "union all" if not loop.last }}
