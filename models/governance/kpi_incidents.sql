@@ -496,6 +496,8 @@ select
     rules.cause_zh,
     rules.effect_en,
     rules.effect_zh,
+    rules.title_en,
+    rules.title_zh,
     definitions.kpi_name_en,
     definitions.kpi_name_zh,
     case

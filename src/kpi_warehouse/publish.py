@@ -25,6 +25,7 @@ from pathlib import Path
 import click
 import duckdb
 
+from kpi_warehouse.governance import incidents
 from kpi_warehouse.project import project_root, published_path, warehouse_path
 
 #: Columns of raw rows that name or trace a person: masked in the published quarantine.
@@ -71,12 +72,12 @@ class Publication:
     open_alerts: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """The end of a build: how many alerts are open; on the last line where the file is and which KPIs are red."""
+        """The end of a build: how many incidents are open; on the last line the file and the KPIs that are red."""
         counts = [f"{self.open_alerts[name]:,} {name}" for name in SEVERITIES if self.open_alerts.get(name)]
-        alerts = f"{', '.join(counts)} (`kpi alerts` lists them)" if counts else "none"
+        alerts = f"{', '.join(counts)} (`kpi incidents` lists them)" if counts else "none"
         red = f"{len(self.red)}: {', '.join(self.red)}" if self.red else "none"
         return (
-            f"open alerts: {alerts}\n"
+            f"open incidents: {alerts}\n"
             f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated); "
             f"red KPIs in their latest final period: {red}"
         )
@@ -221,6 +222,7 @@ def _settle(db: duckdb.DuckDBPyConnection, target: Path) -> None:
             db.execute("begin")
             db.execute("delete from ledger.entries where publication_id = ?", [publication_id])
             db.execute("delete from ledger.alerts where first_publication_id = ?", [publication_id])
+            incidents.withdraw(db, publication_id)
             db.execute("delete from ledger.publications where publication_id = ?", [publication_id])
             db.execute("commit")
 
@@ -313,50 +315,6 @@ def _append(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime
     return int(row[0]) if row else 0
 
 
-#: What an alert is about, as the build works it out; the rest of `ledger.alerts` is its state over runs.
-ALERT_COLUMNS = (
-    "alert_id, rule_id, severity, kpi_id, version, domain, period_grain, period_start, period_end, dimension, "
-    "dimension_value, observed_value, threshold_value, comparison, response, response_zh, owner, is_final, as_of"
-)
-
-
-def _keep_alerts(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) -> None:
-    """Carries the state of alerts over runs: new ones open, those that no longer fire are resolved.
-
-    An alert that fires again after it was resolved is the same alert, open again.
-    """
-    refreshed = ", ".join(
-        f"{column} = excluded.{column}" for column in ALERT_COLUMNS.split(", ") if column != "alert_id"
-    )
-    db.execute(
-        f"""insert into ledger.alerts by name
-        select {ALERT_COLUMNS}, cast(? as timestamp) as first_fired_at_run, ? as first_publication_id
-        from fresh.marts.kpi_alerts
-        on conflict (alert_id) do update set {refreshed}, resolved_at_run = null""",
-        [now, publication_id],
-    )
-    db.execute(
-        """update ledger.alerts set resolved_at_run = ?
-        where resolved_at_run is null and alert_id not in (select alert_id from fresh.marts.kpi_alerts)""",
-        [now],
-    )
-
-
-def _publish_alerts(db: duckdb.DuckDBPyConnection) -> None:
-    """Writes `kpi_alerts` with its state."""
-    db.execute(
-        f"""create or replace table fresh.marts.kpi_alerts as
-        select {ALERT_COLUMNS},
-            case
-                when resolved_at_run is not null then 'resolved'
-                when acknowledged_at_run is not null then 'acknowledged'
-                else 'open'
-            end as state,
-            first_fired_at_run, resolved_at_run, acknowledged_by, acknowledged_at_run, note
-        from ledger.alerts"""
-    )
-
-
 def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
     """Writes `kpi_restatements`: first published against now, with the cause; returns the rows."""
     key = ", ".join(KEY)
@@ -396,11 +354,6 @@ def _red(db: duckdb.DuckDBPyConnection) -> list[str]:
         ) where place = 1 and status = 'red' order by kpi_id"""
     ).fetchall()
     return [kpi_id for (kpi_id,) in rows]
-
-
-def _open_alerts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    rows = db.execute("select severity, count(*) from fresh.marts.kpi_alerts where state = 'open' group by severity")
-    return {severity: int(count) for severity, count in rows.fetchall()}
 
 
 def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) -> Publication:
@@ -446,9 +399,9 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         db.execute("begin")
         db.execute("insert into ledger.publications values (?, 'prepared', ?, ?, null)", [publication_id, now, code])
         appended = _append(db, publication_id, now, code)
-        _keep_alerts(db, publication_id, now)
+        incidents.keep(db, publication_id, now)
         db.execute("commit")
-        _publish_alerts(db)
+        alerts = incidents.publish_states(db)
         restated = _restatements(db, code)
         db.execute(
             """create table fresh.marts.kpi_publications as
@@ -456,7 +409,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
                 dimension_value, numerator, denominator, value, is_withdrawn, as_of
             from ledger.entries"""
         )
-        red, alerts = _red(db), _open_alerts(db)
+        red = _red(db)
         count = db.execute("select count(*) from fresh.marts.kpi_values").fetchone()
         values = int(count[0]) if count else 0
         db.execute("detach fresh")
