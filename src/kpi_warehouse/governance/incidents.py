@@ -107,8 +107,7 @@ ALERT_COLUMNS = (
 
 
 def keep_alerts(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) -> None:
-    """Carries the state of alerts over runs: new ones open, those that no longer fire or whose incident
-    is over are resolved.
+    """Carries the state of alerts over runs: new ones open, those that fire no more or whose incident is over resolve.
 
     An alert that fires again after it was resolved is the same alert, open again.
     """
