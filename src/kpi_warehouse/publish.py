@@ -27,6 +27,7 @@ import duckdb
 
 from kpi_warehouse.governance import incidents
 from kpi_warehouse.project import project_root, published_path, warehouse_path
+from kpi_warehouse.sql import attach, identifier
 
 #: Columns of raw rows that name or trace a person: masked in the published quarantine.
 PERSONAL_COLUMNS = (
@@ -104,7 +105,7 @@ def gate(db: duckdb.DuckDBPyConnection, catalog: str) -> None:
     if missing:
         raise GateShut(f"the warehouse lacks {', '.join(sorted(missing))}: run `kpi build` without --select first")
     failed = db.execute(
-        f'select check_id, domain, "table", observed from "{catalog}".marts.dq_results '
+        f'select check_id, domain, "table", observed from {identifier(catalog)}.marts.dq_results '
         "where not passed order by check_id"
     ).fetchall()
     if failed:
@@ -123,11 +124,11 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
         "where table_catalog = ? and table_schema = 'marts' order by 1",
         [catalog],
     ).fetchall()
-    db.execute(f"attach '{fresh}' as fresh")
+    db.execute(attach(fresh, "fresh"))
     db.execute("create schema fresh.marts")
     views = []
     for name, kind in names:
-        source = f'"{catalog}".marts."{name}"'
+        source = f"{identifier(catalog)}.marts.{identifier(name)}"
         if name == "dq_quarantine":
             masks = ", ".join(f"'{column}': '***'" for column in PERSONAL_COLUMNS)
             db.execute(
@@ -144,13 +145,13 @@ def _copy_marts(db: duckdb.DuckDBPyConnection, catalog: str, fresh: Path) -> int
         elif kind == "VIEW":
             views.append(_free_view(db, catalog, name))
         else:
-            db.execute(f'create table fresh.marts."{name}" as select * from {source}')
+            db.execute(f"create table fresh.marts.{identifier(name)} as select * from {source}")
     db.execute("detach fresh")
     if views:
         with duckdb.connect(str(fresh)) as alone:
             for text in views:
                 alone.execute(text)
-    db.execute(f"attach '{fresh}' as fresh")
+    db.execute(attach(fresh, "fresh"))
     return len(names)
 
 
@@ -162,21 +163,20 @@ def _free_view(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> str:
     ).fetchone()
     assert row is not None
     text = str(row[0])
-    reference = re.compile(rf'"?{re.escape(catalog)}"?\."?(\w+)"?\."?(\w+)"?')
+    spellings = "|".join(map(re.escape, (identifier(catalog), catalog)))
+    reference = re.compile(rf'(?:{spellings})\."?(\w+)"?\."?(\w+)"?')
     for schema, table in sorted(set(reference.findall(text))):
         if schema != "marts":
-            db.execute(f'create schema if not exists fresh."{schema}"')
-            db.execute(
-                f'create table if not exists fresh."{schema}"."{table}" as '
-                f'select * from "{catalog}"."{schema}"."{table}"'
-            )
+            place = f"{identifier(schema)}.{identifier(table)}"
+            db.execute(f"create schema if not exists fresh.{identifier(schema)}")
+            db.execute(f"create table if not exists fresh.{place} as select * from {identifier(catalog)}.{place}")
     return reference.sub(r'"\1"."\2"', text)
 
 
 def open_ledger(db: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Attaches the ledger as `ledger`, creating its tables on first use."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    db.execute(f"attach '{path}' as ledger")
+    db.execute(attach(path, "ledger"))
     db.execute(
         """create table if not exists ledger.publications (
             publication_id varchar primary key, state varchar, published_at_run timestamp, code_checksum varchar,
@@ -237,11 +237,11 @@ def _in_order(db: duckdb.DuckDBPyConnection, now: dt.datetime) -> dt.datetime:
 @contextmanager
 def attached(db: duckdb.DuckDBPyConnection, path: Path, name: str) -> Iterator[None]:
     """Attaches a file read-only for a while."""
-    db.execute(f"attach '{path}' as {name} (read_only)")
+    db.execute(attach(path, name, read_only=True))
     try:
         yield
     finally:
-        db.execute(f"detach {name}")
+        db.execute(f"detach {identifier(name)}")
 
 
 def code_checksum(root: Path) -> str:
@@ -386,7 +386,7 @@ def publish(warehouse: Path, target: Path, *, now: dt.datetime | None = None) ->
         db.execute("set timezone = 'UTC'")
         # under the name that dbt gave it: views of the warehouse name their catalog
         catalog = warehouse.stem
-        db.execute(f"attach '{warehouse}' as \"{catalog}\" (read_only)")
+        db.execute(attach(warehouse, catalog, read_only=True))
         gate(db, catalog)
         tables = _copy_marts(db, catalog, fresh)
         open_ledger(db, ledger)

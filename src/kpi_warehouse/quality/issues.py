@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from kpi_warehouse.quality.rules import Rules
+from kpi_warehouse.sql import attach
 
 #: Columns of `dq_issues`, with their types in the ledger.
 COLUMNS = {
@@ -81,7 +82,7 @@ def keep_issues(
                 case when passed then 'warn' else 'error' end, expected, observed, failed_rows, as_of
             from marts.dq_results where not passed or observed like 'warn,%' order by check_id"""
         ).fetchall()
-        db.execute(f"attach '{ledger}' as ledger")
+        db.execute(attach(ledger, "ledger"))
         db.execute(_TABLE)
         last = db.execute("select max(greatest(last_seen_at_run, resolved_at_run)) from ledger.issues").fetchone()
         if last and last[0] and last[0] > now:
