@@ -86,6 +86,8 @@ STATE_COLUMNS: dict[str, str] = {
     "told_closing_at_run": "timestamp",
     "first_publication_id": "varchar",
 }
+#: When each piece of news was told.
+TOLD = ("told_opening_at_run", "told_escalation_at_run", "told_closing_at_run")
 #: Closings that no person made.
 BY_ITSELF = ("data", "history", "merged", "gone")
 STATE = """case
@@ -158,13 +160,13 @@ def publish_alerts(db: duckdb.DuckDBPyConnection) -> None:
 # --------------------------------------------------------------------------- incidents over runs
 
 
+def _has_table(db: duckdb.DuckDBPyConnection, catalog: str, name: str) -> bool:
+    found = "select 1 from information_schema.tables where table_catalog = ? and table_name = ?"
+    return db.execute(found, [catalog, name]).fetchone() is not None
+
+
 def _has_model(db: duckdb.DuckDBPyConnection) -> bool:
-    return bool(
-        db.execute(
-            "select 1 from information_schema.tables "
-            "where table_catalog = 'fresh' and table_schema = 'marts' and table_name = 'kpi_incidents'"
-        ).fetchone()
-    )
+    return _has_table(db, "fresh", "kpi_incidents")
 
 
 def make_tables(db: duckdb.DuckDBPyConnection) -> None:
@@ -183,10 +185,25 @@ def make_tables(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def withdraw(db: duckdb.DuckDBPyConnection, publication_id: str) -> None:
-    """Takes back what a publication that never came through opened."""
+    """Takes back what a publication that never came through did to incidents; what people did since then stands."""
     make_tables(db)
     db.execute("delete from ledger.incidents where first_publication_id = ?", [publication_id])
     db.execute("delete from ledger.incident_rules where publication_id = ?", [publication_id])
+    if not _has_table(db, "ledger", "incidents_before"):
+        return
+    by_people = ("acknowledged_by", "acknowledged_at_run", "assigned_to", *TOLD)
+    closing = ("closed_at_run", "closed_by", "closed_last_seen")
+    kept = [name for name in [*MODEL_COLUMNS, *STATE_COLUMNS] if name not in ("incident_id", *by_people, *closing)]
+    changes = [f"{name} = earlier.{name}" for name in kept]
+    changes += [f"{name} = coalesce(now_.{name}, earlier.{name})" for name in by_people]
+    by_itself = f"now_.closed_by is null or now_.closed_by in {BY_ITSELF}"
+    changes += [f"{name} = case when {by_itself} then earlier.{name} else now_.{name} end" for name in closing]
+    db.execute(
+        f"""update ledger.incidents as now_ set {", ".join(changes)} from ledger.incidents_before as earlier
+        where now_.incident_id = earlier.incident_id and earlier.before_publication_id = ?""",
+        [publication_id],
+    )
+    db.execute("drop table ledger.incidents_before")
 
 
 def _fresh_id(incident_id: str, publication_id: str, taken: set[str]) -> str:
@@ -230,6 +247,12 @@ def keep_incidents(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.d
     if not _has_model(db):
         return
     make_tables(db)
+    # a run that dies before its file is in place takes its changes back (`withdraw`)
+    db.execute(
+        """create or replace table ledger.incidents_before as
+        select *, ?::varchar as before_publication_id from ledger.incidents""",
+        [publication_id],
+    )
     db.execute("create or replace temp table found as select * from fresh.marts.kpi_incidents")
     same = _same(db)
     taken = {row[0] for row in db.execute("select incident_id from ledger.incidents").fetchall()}
@@ -299,9 +322,7 @@ def keep_incidents(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.d
         [now, now, publication_id],
     )
     rules = "select rule_id from run"
-    if db.execute(
-        "select 1 from information_schema.tables where table_catalog = 'fresh' and table_name = 'kpi_rule_readings'"
-    ).fetchone():
+    if _has_table(db, "fresh", "kpi_rule_readings"):
         rules += " union select rule_id from fresh.marts.kpi_rule_readings"
     db.execute(
         f"insert into ledger.incident_rules select distinct rule_id, ? from ({rules}) on conflict do nothing",
