@@ -1,5 +1,3 @@
-{{ config(access='protected') }}
-
 with
 
 products as (
