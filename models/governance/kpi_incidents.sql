@@ -328,7 +328,7 @@ shared_tables as (
 
 ),
 
--- what takes an incident in, from the widest; never while it would outlive the other
+-- what takes an incident in, from the widest; never while it would outlive the other, unless it ends with it
 taken_in as (
 
     select
@@ -348,6 +348,8 @@ taken_in as (
                     when above.is_feed then 3
                     else 4
                 end,
+                -- with the one in which it was worst
+                case when below.worst_at >= above.opened_at and below.worst_at < above.last_seen_end then 0 else 1 end,
                 above.opened_at nulls last,
                 above.incident_id
         ) as place
@@ -358,6 +360,7 @@ taken_in as (
         and (
             above.is_open
             or not below.is_open
+            or below.is_detail
             or (below.rule_id = above.rule_id and below.rolls_up_to = above.dimension)
         )
         and below.opened_at < above.last_seen_end
