@@ -162,11 +162,14 @@ matched as (
         rules.starts_on,
         rules.impact_unit is not null as has_impact,
         cast(coalesce(rules.impact_factor, 1) as {{ type_double() }}) as impact_factor,
-        not (
-            rules.dimension is null
-            or rules.dimension = scorecard.dimension
-            or rules.dimension = scorecard.dimension || '=' || scorecard.dimension_value
-        ) as is_detail,
+        case
+            when
+                rules.dimension is null
+                or rules.dimension = scorecard.dimension
+                or rules.dimension = scorecard.dimension || '=' || scorecard.dimension_value
+                then false
+            else true
+        end as is_detail,
         scorecard.kpi_id,
         scorecard.version,
         scorecard.domain,

@@ -62,7 +62,10 @@ def score(warehouse: Path) -> Score:
     found: dict[str, list[str]] = {}
     explained: set[str] = set()
     for name, (start, end) in INCIDENTS.items():
-        first, last = (dt.datetime.fromisoformat(text) for text in (start, end))
+        # by days: the clock of a line is not that of the story
+        begun, over = (dt.datetime.fromisoformat(text) for text in (start, end))
+        first = dt.datetime.combine(begun.date(), dt.time())
+        last = dt.datetime.combine((over - dt.timedelta(seconds=1)).date() + dt.timedelta(days=1), dt.time())
         slices, kpis = SHOWS[name]
         found[name] = []
         for top in tops:
