@@ -558,3 +558,11 @@ def test_a_dry_run_prints_and_marks_nothing(target: Path) -> None:
     for _ in range(2):
         assert "转化率" in CliRunner().invoke(main, ["notify", "--dry-run"]).output
     assert Speaker("en").words["opening"] in CliRunner().invoke(main, ["notify", "--dry-run", "--lang", "en"]).output
+
+
+def test_what_is_past_its_term_when_it_is_told_first_is_told_once(target: Path) -> None:
+    publish(target, run((8, 9)))
+    publish(target, run((8, 9), as_of=dt.datetime(2026, 7, 9)), day=1)
+    post = Post()
+    assert tell(post) == (1, []) and tell(post) == (0, [])
+    assert post.titles == ["KPI事件汇总 · 增长团队：超时限 1 件"]
