@@ -35,6 +35,9 @@ build: install $(RAW)/.demo
 endif
 	$(BIN)/kpi build
 
+# a build ends with the `make` that started it, however that ends
+build: export KPI_DIE_WITH_PARENT := 1
+
 lint: install  ## ruff, mypy, written files in step, SQL conventions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

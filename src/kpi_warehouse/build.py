@@ -1,4 +1,8 @@
-"""`kpi build`: dbt build, the quality gate, and the publication."""
+"""`kpi build`: dbt build, the quality gate, and the publication.
+
+The build takes the mark of the build before away first, and writes its own last (`kpi_warehouse.marks`): whatever ends
+it in between leaves a warehouse that is not published.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import json
 import os
 import sys
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +22,9 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from kpi_warehouse import marks
+from kpi_warehouse.files import check_paths, check_raw_root, raw_checksum
+from kpi_warehouse.processes import ends_cleanly
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
 from kpi_warehouse.quality.frozen import broken
 from kpi_warehouse.sync import sync
@@ -68,6 +76,26 @@ def parse_as_of(text: str | None) -> str | None:
     if moment.tzinfo is not None:
         moment = moment.astimezone(dt.UTC).replace(tzinfo=None)
     return moment.isoformat(sep=" ")
+
+
+def parse_reason(option: str, text: str | None) -> str | None:
+    """The reason given with an option, without blanks around it.
+
+    Raises:
+        BuildError: It says nothing (exit code 2).
+    """
+    if text is None:
+        return None
+    if len(text.strip()) < 3:
+        raise BuildError(f'{option} needs a reason in words, which the ledger keeps: {option} "…"', 2)
+    return " ".join(text.split())
+
+
+def landed_tables(root: Path) -> list[tuple[str, str]]:
+    """Domain and name of every raw table that the project declares."""
+    from kpi_warehouse.quality.expectations import contract
+
+    return [(domain, str(table["name"])) for domain, table in contract(root)]
 
 
 class _Watcher:
@@ -129,10 +157,10 @@ def close_dbt_connections() -> None:
 
 def forget_results(warehouse: Path) -> None:
     """Drops the check results of earlier builds: a failed check that is no more must not shut the gate for ever."""
-    import duckdb
+    from kpi_warehouse.files import connect
 
     if warehouse.exists():
-        with duckdb.connect(str(warehouse)) as db:
+        with connect(warehouse, read_only=False) as db:
             db.execute("drop table if exists marts.dq_results")
 
 
@@ -140,11 +168,12 @@ def tell_issues(root: Path, warehouse: Path, *, is_complete: bool) -> None:
     """Brings the issue list in step with what the build found; a build does not fail over it."""
     import duckdb
 
+    from kpi_warehouse.files import FileHeld, FileRefused
     from kpi_warehouse.quality.issues import keep_issues
 
     try:
         kept = keep_issues(root, warehouse, published_path().parent / "ledger.duckdb", is_complete=is_complete)
-    except duckdb.Error as error:
+    except (duckdb.Error, FileHeld, FileRefused) as error:
         click.echo(f"the issue list was not written: {error}", err=True)
         return
     if kept:
@@ -163,6 +192,10 @@ def tell_issues(root: Path, warehouse: Path, *, is_complete: bool) -> None:
 @click.option("--no-publish", is_flag=True, help="Build and check only.")
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental models and seeds from scratch.")
 @click.option("--target", help="dbt target (default: KPI_TARGET or duckdb).")
+@click.option(
+    "--allow-withdrawal", metavar="REASON", help="Take back more of what stands than the dictionary allows; kept."
+)
+@click.option("--accept-ledger", metavar="REASON", help="Go on with a ledger that is missing, older or changed; kept.")
 def build(
     as_of: str | None,
     selection: tuple[str, ...],
@@ -171,14 +204,16 @@ def build(
     no_publish: bool,
     full_refresh: bool,
     target: str | None,
+    allow_withdrawal: str | None,
+    accept_ledger: str | None,
 ) -> None:
     """Build the warehouse, check it and publish it.
 
     Reads KPI_RAW_ROOT (default data/raw), writes KPI_WAREHOUSE (default warehouse.duckdb) and, when every check
     has passed, swaps in KPI_PUBLISHED (default published/kpi.duckdb). A failed check publishes nothing.
 
-    Exit codes: 0 published (or built, with --no-publish or --select), 1 a model or check failed, 2 wrong usage,
-    3 another build holds the warehouse.
+    Exit codes: 0 published (or built, with --no-publish or --select), 1 a model or check failed, or the publication
+    was refused, 2 wrong usage (also: a path that cannot be used, no landed files), 3 another run holds the warehouse.
     """
     started = time.monotonic()
     if more and not selection:
@@ -187,6 +222,19 @@ def build(
     root = project_root()
     warehouse = warehouse_path()
     horizon = parse_as_of(as_of)
+    allow_withdrawal = parse_reason("--allow-withdrawal", allow_withdrawal)
+    accept_ledger = parse_reason("--accept-ledger", accept_ledger)
+    is_duckdb = (target or os.environ.get("KPI_TARGET") or "duckdb") == "duckdb"
+    is_whole = is_duckdb and not (selection or exclude)
+    landed = landed_tables(root)
+    is_of_files = bool(landed) and os.environ.get("KPI_RAW_ROOT") != ""  # empty: tables of schemas raw_<domain>
+    check_paths(warehouse, published_path(), raw_root() if is_of_files else None)
+    if is_of_files:
+        check_raw_root(raw_root(), landed)
+    if is_whole and not no_publish and not accept_ledger:
+        from kpi_warehouse.publish import check_ledger
+
+        check_ledger(published_path())
     for path in sync(root).written:
         click.echo(f"written from its declaration: {path.relative_to(root)}")
     if changed := broken(root):
@@ -206,13 +254,16 @@ def build(
     if target:
         arguments += ["--target", target]
     click.echo(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
-    with locked(warehouse):
+    with ends_cleanly(f"ended: {published_path()} stays as it was"), locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
-        is_whole = not (selection or exclude or (target and target != "duckdb"))
+        build_id = uuid.uuid4().hex
+        if is_duckdb:
+            marks.begin(warehouse, build_id, dt.datetime.now(dt.UTC).replace(tzinfo=None))
         if is_whole:
             forget_results(warehouse)
-        result = run_dbt(arguments, root)
-        close_dbt_connections()
+        code = code_of(root)
+        raw = raw_checksum(raw_root(), landed) if is_whole and is_of_files else None
+        result = _run_marked(arguments, root, build_id)
         if not result.success:
             if is_whole and not no_publish:
                 tell_issues(root, warehouse, is_complete=False)
@@ -242,13 +293,34 @@ def build(
                 raise BuildError(
                     f"the gate is shut: nothing was published, {published_path()} stays as it was.\n{lines}"
                 )
+            try:
+                marks.complete(warehouse, build_id, len(report.results), raw_checksum=raw, code_checksum=code)
+            except ValueError as error:
+                raise BuildError(f"nothing was published: {error}; run `kpi build` again") from None
         if no_publish or not is_whole:
             click.echo("not published" + ("" if no_publish else " (a partial build)"))
             return
         from kpi_warehouse.publish import publish
 
-        outcome = publish(warehouse, published_path())
+        outcome = publish(warehouse, published_path(), allow_withdrawal=allow_withdrawal, accept_ledger=accept_ledger)
     click.echo(outcome.summary())
+
+
+def code_of(root: Path) -> str:
+    """Checksum of the SQL and parameters that a build runs."""
+    from kpi_warehouse.publish import code_checksum
+
+    return code_checksum(root)
+
+
+def _run_marked(arguments: Sequence[str], root: Path, build_id: str) -> Any:
+    """Runs dbt under the id of this build and lets go of the warehouse."""
+    os.environ["KPI_BUILD_ID"] = build_id
+    try:
+        return run_dbt(arguments, root)
+    finally:
+        os.environ.pop("KPI_BUILD_ID", None)
+        close_dbt_connections()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ COMMANDS = {
     "release": ("kpi_warehouse.governance.change", "release_command", "Release an approved version."),
     "retire": ("kpi_warehouse.governance.change", "retire_command", "Retire a superseded version."),
     "smart": ("kpi_warehouse.governance.document", "smart_command", "Name the KPIs that are not yet SMART."),
+    "verify": (
+        "kpi_warehouse.governance.verify",
+        "verify_command",
+        "Compare the published file and the ledger with what was published.",
+    ),
     "quality": (
         "kpi_warehouse.quality.command",
         "quality_command",

@@ -18,8 +18,8 @@ import pytest
 
 from kpi_warehouse.build import BuildError, parse_as_of
 
-from .conftest import KPI, Built, run_kpi
-from .support.toy import make_toy
+from .conftest import KPI, ROOT, Built, run_dbt, run_kpi
+from .support.toy import make_toy, with_hooks
 
 
 class Toy:
@@ -169,6 +169,74 @@ def test_a_killed_build_leaves_the_publication_whole_and_the_next_is_fine(toy: T
     assert toy.published.read_bytes() == before
     assert toy.build(TOY_VALUE="6").returncode == 0
     assert toy.numbers() == [(6.0, "2026-06-01 00:00:00")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_build_that_is_ended_ends_at_once_and_says_so(toy: Toy, number: int) -> None:
+    process = toy.start(TOY_VALUE="5")
+    process.send_signal(number)
+    assert process.wait(timeout=15) == 128 + number
+    duckdb.connect(str(toy.warehouse)).close()  # nobody holds it
+    done = run_kpi("publish", check=False, cwd=toy.root, **toy.environment)
+    assert done.returncode == 1 and "did not end" in done.stderr
+
+
+def test_what_is_not_of_one_complete_build_is_not_published(toy: Toy, tmp_path: Path) -> None:
+    """dbt alone: a whole build is published by `kpi publish`, a part of one, or one that failed, is not."""
+    other = Toy(tmp_path)
+    with_hooks(other.root)
+    (other.root / "tests" / "values_are_small.sql").write_text("select * from {{ ref('kpi_values') }} where value > 10")
+
+    def dbt(*arguments: str, **more: str) -> int:
+        return run_dbt(*arguments, cwd=other.root, **{**other.environment, **more}).returncode
+
+    def publish() -> str:
+        done = run_kpi("publish", check=False, cwd=other.root, **other.environment)
+        assert done.returncode in (0, 1), done.stderr
+        return done.stderr
+
+    assert dbt("build", TOY_VALUE="1") == 0
+    with duckdb.connect(str(other.warehouse)) as db:
+        db.execute("delete from build.mark where state <> 'built'")
+        # what the toy does not record
+        db.execute("update build.mark set tests = 0")
+    assert publish() == "" and other.numbers()[0][0] == 1.0
+    assert dbt("build", "--select", "kpi_values", TOY_VALUE="2") == 0
+    assert "a part only" in publish()
+    assert dbt("build", TOY_VALUE="11") != 0
+    assert "failed" in publish()
+    assert dbt("run", TOY_VALUE="3") == 0
+    assert "a part only" in publish()
+    assert other.numbers()[0][0] == 1.0
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "empty"])
+def test_a_raw_root_without_tables_is_refused_before_anything(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "empty" / "ecommerce" / "orders").mkdir(parents=True)
+    warehouse = tmp_path / "w.duckdb"
+    settings = {"KPI_WAREHOUSE": str(warehouse), "KPI_PUBLISHED": str(tmp_path / "out" / "kpi.duckdb")}
+    done = run_kpi("build", check=False, cwd=ROOT, KPI_RAW_ROOT=str(tmp_path / folder), **settings)
+    assert done.returncode == 2 and f"KPI_RAW_ROOT ({tmp_path / folder})" in done.stderr
+    assert not warehouse.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        (["--allow-withdrawal", " "], {}, "needs a reason"),
+        (["--accept-ledger", ""], {}, "needs a reason"),
+        ([], {"KPI_PUBLISHED": "{warehouse}"}, "are one file"),
+        ([], {"KPI_WAREHOUSE": "{folder}/temp.duckdb"}, "call the file otherwise"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_before_the_build(
+    toy: Toy, options: list[str], settings: dict[str, str], words: str
+) -> None:
+    before = toy.warehouse.read_bytes()
+    told = {k: v.format(warehouse=toy.warehouse, folder=toy.warehouse.parent) for k, v in settings.items()}
+    done = run_kpi("build", *options, check=False, cwd=toy.root, **{**toy.environment, **told})
+    assert done.returncode == 2 and words in done.stderr
+    assert toy.warehouse.read_bytes() == before
 
 
 def test_what_was_published_outlives_a_full_refresh_and_a_new_warehouse(toy: Toy) -> None:

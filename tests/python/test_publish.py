@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from kpi_warehouse import marks
 from kpi_warehouse import publish as publishing
 
 KEY = "kpi_id varchar, version integer, domain varchar, period_grain varchar, period_start timestamp"
@@ -70,6 +71,18 @@ def make_warehouse(path: Path, rows: list[tuple], *, failed_checks: int = 0) -> 
                 "insert into marts.dq_results values (?, 'ecommerce', 'orders', 'test', '0', '3 rows', false, 3, null)",
                 [f"dbt.check_{number}"],
             )
+    return seal(path)
+
+
+def seal(path: Path) -> Path:
+    """Marks a warehouse as that of a complete build, as `kpi build` does last."""
+    with duckdb.connect(str(path)) as db:
+        if not db.execute("select 1 from marts.dq_results").fetchone():
+            db.execute(
+                "insert into marts.dq_results values ('landing.toy', 'ecommerce', 'orders', 'toy', '0', '0', true, 0, null)"
+            )
+    marks.begin(path, "toy-build", NOON)
+    marks.complete(path, "toy-build", 0, raw_checksum=None, code_checksum=None)
     return path
 
 
@@ -177,7 +190,8 @@ def test_restatement_names_its_cause(
 def test_a_number_that_vanishes_is_withdrawn_and_restated(tmp_path: Path, target: Path) -> None:
     publishing.publish(make_warehouse(tmp_path / "w.duckdb", [("a", 1, 4, 0.5, True, "green")]), target, now=NOON)
     empty = make_warehouse(tmp_path / "w.duckdb", [])
-    assert publishing.publish(empty, target, now=NOON + dt.timedelta(days=1)).restated == 1
+    later = NOON + dt.timedelta(days=1)
+    assert publishing.publish(empty, target, now=later, allow_withdrawal="landed by mistake").restated == 1
     assert rows_of(target, "select is_withdrawn, current_value from marts.kpi_restatements") == [(True, None)]
 
 
@@ -200,7 +214,8 @@ def test_only_open_alerts_are_counted(tmp_path: Path, target: Path) -> None:
     later = [*rows[:2], ("a", 1, 6, 0.5, True, "green")]
     outcome = publishing.publish(make_warehouse(tmp_path / "w.duckdb", later), target, now=NOON)
     assert outcome.open_alerts == {"critical": 1}  # one is acknowledged, one no longer fires
-    none = publishing.publish(make_warehouse(tmp_path / "w.duckdb", []), target, now=NOON)
+    gone = make_warehouse(tmp_path / "w.duckdb", [])
+    none = publishing.publish(gone, target, now=NOON, allow_withdrawal="a test")
     assert none.open_alerts == {} and none.summary().startswith("open alerts: none")
 
 

@@ -33,6 +33,7 @@ from kpi_warehouse.governance.store import (
     slice_label,
     suggest,
 )
+from kpi_warehouse.governance.verify import integrity
 from kpi_warehouse.output import clean
 from kpi_warehouse.project import project_root
 from kpi_warehouse.quality.judgement import COLUMNS, STATUSES, summary
@@ -596,7 +597,16 @@ def explain_command(
             root=root,
             with_columns=columns,
         )
+        found = integrity(store.db, store.path)
+        answer["integrity"] = found.as_row()
     if json_:
         click.echo(as_json(answer))
     else:
         _print(answer, console())
+    if found.problems:
+        for problem in found.problems:
+            click.echo(f"not as published: {problem}", err=True)
+        raise click.ClickException(
+            f"{store.path} is not what was published, so this number is not official: `kpi verify` compares, "
+            "`kpi published` gives what was stated, `kpi publish` writes the file anew"
+        )

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kpi_warehouse.governance import chain
 from kpi_warehouse.governance.store import (
     GRAIN_ORDER,
     GovernanceError,
@@ -218,6 +219,8 @@ def published_command(
     kpi published ec_cvr                everything ever stated about a KPI
     """
     with open_ledger_file() as ledger:
+        for problem in chain.problems(ledger.db):
+            click.echo(f"warning: {problem} (`kpi verify`)", err=True)
         if what is None:
             rows = ledger.rows(
                 """select publications.*, count(entries.kpi_id) as new_or_changed

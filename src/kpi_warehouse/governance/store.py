@@ -14,6 +14,7 @@ from typing import Any
 import click
 import duckdb
 
+from kpi_warehouse.files import connect
 from kpi_warehouse.output import as_json as as_json
 from kpi_warehouse.output import console as console
 from kpi_warehouse.output import plain as plain
@@ -76,7 +77,8 @@ def open_store(path: Path | None = None) -> Iterator[Store]:
     """Opens the publication (KPI_PUBLISHED), else the warehouse (KPI_WAREHOUSE), read-only.
 
     Raises:
-        GovernanceError: Neither file exists, or another process is writing the one that does.
+        GovernanceError: Neither file exists.
+        FileHeld: Another process is writing the one that does, for too long.
     """
     candidates = [path] if path else [published_path(), warehouse_path()]
     found = next((candidate for candidate in candidates if candidate.exists()), None)
@@ -85,10 +87,7 @@ def open_store(path: Path | None = None) -> Iterator[Store]:
             f"nothing was published yet ({' and '.join(str(c) for c in candidates)} do not exist): "
             "run `kpi build`, or set KPI_PUBLISHED to the published file"
         )
-    try:
-        db = duckdb.connect(str(found), read_only=True)
-    except duckdb.IOException as error:
-        raise GovernanceError(f"{found} cannot be read: {error}") from None
+    db = connect(found)
     try:
         yield Store(db, found)
     finally:
@@ -100,15 +99,13 @@ def open_ledger_file(*, write: bool = False) -> Iterator[Store]:
     """Opens the ledger beside the publication.
 
     Raises:
-        GovernanceError: There is none, or another process is writing it.
+        GovernanceError: There is none.
+        FileHeld: Another process is writing it, for too long.
     """
     path = ledger_path()
     if not path.exists():
         raise GovernanceError(f"{path} does not exist: the first `kpi publish` makes the ledger")
-    try:
-        db = duckdb.connect(str(path), read_only=not write)
-    except duckdb.IOException as error:
-        raise GovernanceError(f"{path} cannot be opened: {error}") from None
+    db = connect(path, read_only=not write)
     try:
         yield Store(db, path)
     finally:

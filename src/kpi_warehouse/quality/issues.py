@@ -10,10 +10,8 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
+from kpi_warehouse.files import attach_waiting, connect
 from kpi_warehouse.quality.rules import Rules
-from kpi_warehouse.sql import attach
 
 #: Columns of `dq_issues`, with their types in the ledger.
 COLUMNS = {
@@ -71,7 +69,7 @@ def keep_issues(
     now = now or dt.datetime.now(dt.UTC).replace(tzinfo=None)
     rules = Rules(root)
     ledger.parent.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(str(warehouse)) as db:
+    with connect(warehouse, read_only=False) as db:
         found_table = db.execute(
             "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'dq_results'"
         ).fetchone()
@@ -89,7 +87,7 @@ def keep_issues(
                 case when {status} = 'warn' then 'warn' else 'error' end, expected, observed, failed_rows, as_of
             from marts.dq_results where {status} in ('warn', 'fail') order by check_id"""
         ).fetchall()
-        db.execute(attach(ledger, "ledger"))
+        attach_waiting(db, ledger, "ledger", read_only=False)
         db.execute(_TABLE)
         last = db.execute("select max(greatest(last_seen_at_run, resolved_at_run)) from ledger.issues").fetchone()
         if last and last[0] and last[0] > now:
