@@ -10,7 +10,7 @@ import click
 #: `kpi --help` stays quick.
 COMMANDS = {
     "ack": ("kpi_warehouse.governance.alerts", "ack_command", "Acknowledge an alert."),
-    "alerts": ("kpi_warehouse.governance.alerts", "alerts_command", "List the open alerts."),
+    "alerts": ("kpi_warehouse.governance.alerts", "alerts_command", "List what fired: the log of alerts."),
     "approve": ("kpi_warehouse.governance.change", "approve_command", "Record an approval of a proposed version."),
     "baseline": ("kpi_warehouse.governance.baseline", "baseline_command", "Keep a measured value as a baseline."),
     "build": ("kpi_warehouse.build", "build", "Build the warehouse, check it and publish it."),
@@ -18,10 +18,15 @@ COMMANDS = {
     "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),
     "explain": ("kpi_warehouse.governance.explain", "explain_command", "Explain a number."),
+    "incidents": (
+        "kpi_warehouse.governance.incident_command",
+        "incidents_command",
+        "List the open incidents, take them on, close them.",
+    ),
     "land": ("kpi_warehouse.adapters.command", "land", "Map a data set to the input contract."),
     "lineage": ("kpi_warehouse.governance.column_lineage", "lineage_command", "Show what a column is made of."),
     "new": ("kpi_warehouse.governance.scaffold", "new_command", "Scaffold a KPI or a domain."),
-    "notify": ("kpi_warehouse.governance.alerts", "notify_command", "Send the open alerts, each once."),
+    "notify": ("kpi_warehouse.governance.notify", "notify_command", "Tell owners of incidents, one message each."),
     "osi": ("kpi_warehouse.governance.osi", "osi_command", "Write the semantic layer for other tools (OSI)."),
     "propose": ("kpi_warehouse.governance.change", "propose_command", "Propose a new version of a KPI."),
     "publish": ("kpi_warehouse.publish", "publish_command", "Publish a built warehouse after its gate."),

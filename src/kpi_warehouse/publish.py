@@ -43,7 +43,7 @@ from kpi_warehouse.files import (
 )
 from kpi_warehouse.gate import GateShut as GateShut
 from kpi_warehouse.gate import gate as gate
-from kpi_warehouse.governance import chain
+from kpi_warehouse.governance import chain, incidents
 from kpi_warehouse.governance.chain import open_ledger as open_ledger
 from kpi_warehouse.governance.withdrawal import toll
 from kpi_warehouse.project import project_root, published_path, raw_root, warehouse_path
@@ -90,16 +90,16 @@ class Publication:
     suspect: dict[str, int] = field(default_factory=dict)
 
     def summary(self) -> str:
-        """The end of a build: how many alerts are open; on the last line where the file is and which KPIs are red."""
+        """The end of a build: how many incidents are open; on the last line the file and the KPIs that are red."""
         counts = [f"{self.open_alerts[name]:,} {name}" for name in SEVERITIES if self.open_alerts.get(name)]
-        alerts = f"{', '.join(counts)} (`kpi alerts` lists them)" if counts else "none"
+        alerts = f"{', '.join(counts)} (`kpi incidents` lists them)" if counts else "none"
         red = f"{len(self.red)}: {', '.join(self.red)}" if self.red else "none"
         told = "".join(
             f"suspect values: {count:,} of {kpi_id} (`kpi explain {kpi_id}`)\n"
             for kpi_id, count in self.suspect.items()
         )
         return (
-            f"{told}open alerts: {alerts}\n"
+            f"{told}open incidents: {alerts}\n"
             f"published {self.path} ({self.tables} tables, {self.values:,} KPI values, {self.restated:,} restated); "
             f"red KPIs in their latest final period: {red}"
         )
@@ -284,6 +284,7 @@ def _withdraw(db: duckdb.DuckDBPyConnection, publication_id: str) -> None:
     db.execute("begin")
     db.execute("delete from ledger.entries where publication_id = ?", [publication_id])
     db.execute("delete from ledger.alerts where first_publication_id = ?", [publication_id])
+    incidents.withdraw(db, publication_id)
     db.execute("delete from ledger.published_tables where publication_id = ?", [publication_id])
     db.execute("delete from ledger.publications where publication_id = ?", [publication_id])
     db.execute("commit")
@@ -378,50 +379,6 @@ def _append(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime
     return int(row[0]) if row else 0
 
 
-#: What an alert is about, as the build works it out; the rest of `ledger.alerts` is its state over runs.
-ALERT_COLUMNS = (
-    "alert_id, rule_id, severity, kpi_id, version, domain, period_grain, period_start, period_end, dimension, "
-    "dimension_value, observed_value, threshold_value, comparison, response, response_zh, owner, is_final, as_of"
-)
-
-
-def _keep_alerts(db: duckdb.DuckDBPyConnection, publication_id: str, now: dt.datetime) -> None:
-    """Carries the state of alerts over runs: new ones open, those that no longer fire are resolved.
-
-    An alert that fires again after it was resolved is the same alert, open again.
-    """
-    refreshed = ", ".join(
-        f"{column} = excluded.{column}" for column in ALERT_COLUMNS.split(", ") if column != "alert_id"
-    )
-    db.execute(
-        f"""insert into ledger.alerts by name
-        select {ALERT_COLUMNS}, cast(? as timestamp) as first_fired_at_run, ? as first_publication_id
-        from fresh.marts.kpi_alerts
-        on conflict (alert_id) do update set {refreshed}, resolved_at_run = null""",
-        [now, publication_id],
-    )
-    db.execute(
-        """update ledger.alerts set resolved_at_run = ?
-        where resolved_at_run is null and alert_id not in (select alert_id from fresh.marts.kpi_alerts)""",
-        [now],
-    )
-
-
-def _publish_alerts(db: duckdb.DuckDBPyConnection) -> None:
-    """Writes `kpi_alerts` with its state."""
-    db.execute(
-        f"""create or replace table fresh.marts.kpi_alerts as
-        select {ALERT_COLUMNS},
-            case
-                when resolved_at_run is not null then 'resolved'
-                when acknowledged_at_run is not null then 'acknowledged'
-                else 'open'
-            end as state,
-            first_fired_at_run, resolved_at_run, acknowledged_by, acknowledged_at_run, note
-        from ledger.alerts"""
-    )
-
-
 def _restatements(db: duckdb.DuckDBPyConnection, code: str) -> int:
     """Writes `kpi_restatements`: first published against now, with the cause; returns the rows."""
     key = ", ".join(KEY)
@@ -474,11 +431,6 @@ def _suspect(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "select kpi_id, count(*) from fresh.marts.kpi_suspect_values where is_origin and is_final group by 1 order by 1"
     )
     return {str(kpi_id): int(count) for kpi_id, count in rows.fetchall()}
-
-
-def _open_alerts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    rows = db.execute("select severity, count(*) from fresh.marts.kpi_alerts where state = 'open' group by severity")
-    return {severity: int(count) for severity, count in rows.fetchall()}
 
 
 #: Of each number of the ledger: the first statement, the one before the last, and the last.
@@ -638,12 +590,12 @@ def _publish(
             ],
         )
         appended = _append(db, publication_id, now, code)
-        _keep_alerts(db, publication_id, now)
+        incidents.keep(db, publication_id, now)
         db.execute("commit")
-        _publish_alerts(db)
+        alerts = incidents.publish_states(db)
         restated = _restatements(db, code)
         db.execute(PUBLICATIONS)
-        red, alerts, suspect = _red(db), _open_alerts(db), _suspect(db)
+        red, suspect = _red(db), _suspect(db)
         count = db.execute("select count(*) from fresh.marts.kpi_values").fetchone()
         values = int(count[0]) if count else 0
         _seal(db, publication_id, now)

@@ -92,7 +92,7 @@ def test_a_build_says_where_the_file_is_and_what_is_red(toy: Toy) -> None:
     done = toy.build(TOY_VALUE="1")
     assert done.returncode == 0
     alerts, last = done.stdout.strip().splitlines()[-2:]
-    assert last.startswith("published") and "red KPIs" in last and alerts == "open alerts: none"
+    assert last.startswith("published") and "red KPIs" in last and alerts == "open incidents: none"
     assert toy.numbers() == [(1.0, "2026-06-01 00:00:00")]
 
 

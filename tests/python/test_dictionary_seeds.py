@@ -8,10 +8,14 @@ import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
+from statistics import NormalDist
 
 import duckdb
+import numpy as np
 import pytest
 import yaml
+
+from kpi_warehouse.governance.words import IMPACT_UNITS
 
 from .conftest import shared
 
@@ -69,6 +73,7 @@ KEYS = {
     **{f"metric_approvals_{d}": ("kpi_id", "version", "role") for d in DOMAINS},
     **{f"kpi_targets_{d}": ("target_id",) for d in DOMAINS},
     **{f"alert_rules_{d}": ("rule_id",) for d in DOMAINS},
+    "alert_terms": ("term",),
     "metric_changelog": ("kpi_id", "version"),
     "metric_translations": ("kpi_id", "version"),
     "required_approvals": ("domain", "role"),
@@ -497,21 +502,83 @@ def test_every_condition_is_one_that_the_scorecard_applies() -> None:
 
 def test_alert_rules_fit_their_kpi() -> None:
     for a in ALERTS:
-        definition = VERSIONS[a["kpi_id"], a["version"] or "1"]
-        assert a["period_grain"] in split(definition["grains"]), a["rule_id"]
-        if a["dimension"]:
-            assert a["dimension"].split("=")[0] in split(definition["dimensions"]), a["rule_id"]
+        assert bool(a["kpi_id"]) == (a["kind"] not in {"feed", "suspect"}), a["rule_id"]
+        if a["kpi_id"]:
+            definition = VERSIONS[a["kpi_id"], a["version"] or "1"]
+            assert a["period_grain"] in split(definition["grains"]), a["rule_id"]
+            if a["dimension"]:
+                assert a["dimension"].split("=")[0] in split(definition["dimensions"]), a["rule_id"]
+            assert set(split(a["detail_dimensions"])) <= set(split(definition["dimensions"])) - {a["dimension"]}, a[
+                "rule_id"
+            ]
         assert a["owner_role"] in OWNERS
         assert a["response_en"] and a["description_en"] and a["seed_reference"]
-        assert (a["comparison"] == "outside") == (a["kind"] in {"sigma3", "western_electric"})
+        assert (a["comparison"] == "outside") == (a["kind"] in {"sigma3", "western_electric", "feed", "suspect"})
         assert bool(a["baseline_window"]) == (a["kind"] in {"sigma3", "western_electric", "vs_baseline"})
         assert bool(a["guardrail_of"]) == (a["kind"] == "guardrail_change")
         assert not a["guardrail_of"] or a["guardrail_of"] in KPIS
 
 
+def test_every_alert_rule_says_how_it_is_handled() -> None:
+    """Words in both languages, a term, a day from which it is in force, and what an impact counts."""
+    terms = {row["term"] for row in read("alert_terms")}
+    rules = {a["rule_id"]: a for a in ALERTS}
+    for a in ALERTS:
+        words = ("description", "cause", "effect", "response")
+        assert all(a[f"{word}_{lang}"] for word in words for lang in ("en", "zh")), a["rule_id"]
+        assert a["term"] in terms
+        assert a["in_force"] in {"always", "programme"} or date.fromisoformat(a["in_force"])
+        assert int(a["min_sample"]) >= 0
+        assert bool(a["impact_unit"]) == bool(a["impact_factor"])
+        assert all(a["impact_unit"] in IMPACT_UNITS[lang] for lang in ("en", "zh") if a["impact_unit"]), a["rule_id"]
+        assert bool(a["false_alarm_rate"]) == (a["kind"] in {"sigma3", "western_electric"})
+        if above := a["detail_of_rule"]:
+            assert rules[above]["kpi_id"] == a["kpi_id"] and not rules[above]["detail_of_rule"], a["rule_id"]
+
+
+def test_shares_of_cases_are_judged_by_an_interval() -> None:
+    """A ratio of counts is compared with its chance; time shares, percentiles and amounts have a least sample alone."""
+    z = {a["interval_z"] for a in ALERTS} - {""}
+    assert [round(NormalDist().cdf(float(value)), 6) for value in z] == [0.95]
+    for a in ALERTS:
+        if a["interval_z"]:
+            assert VERSIONS[a["kpi_id"], a["version"] or "1"]["unit"] == "ratio", a["rule_id"]
+            assert a["kind"] in {
+                "level",
+                "vs_target",
+                "change_on_previous",
+                "guardrail_change",
+                "deviation_from_target",
+            }
+
+
+@pytest.mark.parametrize("kind", ["sigma3", "western_electric"])
+def test_false_alarm_rates_are_those_of_charts_on_which_nothing_happens(kind: str) -> None:
+    """A hundred thousand points of independent normal charts, judged as `kpi_rule_readings` judges them."""
+    for a in ALERTS:
+        if a["kind"] != kind:
+            continue
+        window, sigmas = int(a["baseline_window"]), float(a["threshold_value"])
+        limits = {p["parameter"]: float(p["value"]) for p in PARAMETERS if p["metric_id"] == "mf_rule_spc"}
+        values = np.random.default_rng(20260401).standard_normal((100, 1000 + window))
+        past = np.lib.stride_tricks.sliding_window_view(values, window, axis=1)[:, :-1]
+        z = (values[:, window:] - past.mean(axis=2)) / past.std(axis=2, ddof=1)
+        fires = np.zeros_like(z, dtype=bool)
+        for side in (z, -z):
+            two, four = side > limits["we_two_of_three_sigma"], side > limits["we_four_of_five_sigma"]
+            length = np.zeros(len(side))
+            for place in range(side.shape[1]):
+                length = np.where(side[:, place] > 0, length + 1, 0)
+                fires[:, place] |= two[:, place] & (two[:, max(place - 2, 0) : place + 1].sum(axis=1) >= 2)
+                fires[:, place] |= four[:, place] & (four[:, max(place - 4, 0) : place + 1].sum(axis=1) >= 4)
+                fires[:, place] |= length >= limits["we_run_length"]
+        rate = float((np.abs(z) > sigmas).mean() if kind == "sigma3" else fires.mean())
+        assert float(a["false_alarm_rate"]) == pytest.approx(rate, rel=0.1), a["rule_id"]
+
+
 def test_every_kind_of_rule_is_evaluated() -> None:
-    """`level` is the value itself; every other kind is named where alerts are worked out."""
-    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_alerts.sql").read_text(encoding="utf-8")
+    """`level` is the value itself; every other kind is named where rules are worked out."""
+    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_rule_readings.sql").read_text(encoding="utf-8")
     kinds = {a["kind"] for a in ALERTS}
     assert kinds and [kind for kind in kinds - {"level"} if f"'{kind}'" not in sql] == []
 
@@ -524,7 +591,8 @@ def test_the_reminder_comes_when_the_rule_fires() -> None:
 def test_live_rules_read_shifts_or_real_time() -> None:
     live = [a for a in ALERTS if a["is_live"] == "true"]
     assert live
-    assert {a["period_grain"] for a in live} <= {"shift", "hour", "quarter_hour"}
+    overdue = {a["rule_id"] for a in live if a["response_zh"].startswith("逾期红灯")}  # red as soon as it is overdue
+    assert {a["period_grain"] for a in live if a["rule_id"] not in overdue} <= {"shift", "hour", "quarter_hour"}
     assert {a["is_live"] for a in ALERTS} == {"true", "false"}
 
 
@@ -538,7 +606,7 @@ def test_rules_on_targets_find_a_target() -> None:
             if t["kpi_id"] == a["kpi_id"]
             and t["period_grain"] == a["period_grain"]
             and a["dimension"] in ("", t["dimension"])
-            and t["target_value"]
+            and (t["target_value"] or t["condition"] == "margin_budget")
         ], a["rule_id"]
 
 

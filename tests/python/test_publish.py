@@ -104,7 +104,7 @@ def test_publishes_marts_and_names_red_kpis(tmp_path: Path, target: Path) -> Non
     assert outcome.red == ["ec_cvr"]
     alerts, last = outcome.summary().splitlines()
     assert str(target) in last and last.endswith("final period: 1: ec_cvr")
-    assert alerts.startswith("open alerts: 1 critical (")
+    assert alerts.startswith("open incidents: 1 critical (")
     assert rows_of(target, "select count(*) from marts.kpi_values") == [(2,)]
     assert rows_of(target, "select kpi_id, value, version from marts.kpi_publications order by period_start") == [
         ("ec_cvr", 0.03, 1),
@@ -216,7 +216,7 @@ def test_only_open_alerts_are_counted(tmp_path: Path, target: Path) -> None:
     assert outcome.open_alerts == {"critical": 1}  # one is acknowledged, one no longer fires
     gone = make_warehouse(tmp_path / "w.duckdb", [])
     none = publishing.publish(gone, target, now=NOON, allow_withdrawal="a test")
-    assert none.open_alerts == {} and none.summary().startswith("open alerts: none")
+    assert none.open_alerts == {} and none.summary().startswith("open incidents: none")
 
 
 def test_personal_columns_are_masked(tmp_path: Path, target: Path) -> None:

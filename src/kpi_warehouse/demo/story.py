@@ -100,3 +100,25 @@ def during(name: str, times: Ints) -> NDArray[np.bool_]:
     """Mask of the times that lie inside an incident."""
     start, end = incident(name)
     return (times >= start) & (times < end)
+
+
+# Where each incident shows: the slices (dimension, value) and the KPIs that it moves.
+SHOWS: dict[str, tuple[tuple[tuple[str, str], ...], tuple[str, ...]]] = {
+    "ec_gateway_outage": ((("gateway", "wechatpay"),), ("ec_payment_failure_rate",)),
+    "ec_slow_cdn": ((("all", "all"),), ("ec_fast_first_screen_share",)),
+    "ec_stockout": (
+        (("category", "C01"), *(("sku", f"SKU{number:05d}") for number in range(4))),
+        ("ec_key_sku_availability",),
+    ),
+    "ec_tracking_loss": ((("platform", "web"),), ("ec_event_completeness",)),
+    "mf_weld_batch": ((("line", "L2"),), ("mf_fpy",)),
+    "mf_press_breakdown": (
+        (("line", "L1"), ("machine", "L1-M11")),
+        ("mf_availability", "mf_unplanned_downtime_rate", "mf_oee"),
+    ),
+    "mf_scada_gap": ((("line", "L3"),), ("mf_downtime_coding_rate", "mf_availability")),
+    "mf_gateway_delay": ((("source", "MES"),), ("mf_data_latency_rate",)),
+    "cr_bureau_timeouts": ((("node", "bureau"),), ("cr_api_failure_rate", "cr_node_sla_rate")),
+    "cr_score_drift": ((("model_version", "B2.0"),), ("cr_psi",)),
+    "cr_slow_rollout": ((("policy", "POL-CHANNEL"),), ("cr_policy_rollout_24h_rate", "cr_strict_policy_rate")),
+}

@@ -93,7 +93,7 @@ def gather(store: Store, book: Dictionary, domain: str) -> Material:
     for target in store.rows("select * from marts.kpi_targets order by valid_from nulls first, stage, target_id"):
         targets[target["kpi_id"]].append(target)
     rules: dict[str, list[Cells]] = defaultdict(list)
-    for rule in book.rows("alert_rules"):
+    for rule in book.file(f"alert_rules_{domain}").rows:
         rules[rule["kpi_id"]].append(rule)
     owners = {row["role"]: row for row in book.file("owners").rows}
     counted = store.rows(
@@ -198,6 +198,8 @@ class Writer:
         """When an alert rule fires."""
         value = float(rule["threshold_value"])
         kind, sign = rule["kind"], SIGNS.get(rule["comparison"], rule["comparison"])
+        if kind in ("feed", "suspect"):
+            return self.say(kind)
         if kind in ("sigma3", "western_electric"):
             return self.say(kind, sigmas=f"{value:g}", window=rule["baseline_window"])
         if kind == "vs_baseline":
@@ -340,16 +342,16 @@ class Writer:
         """Every alert rule and what is to be done."""
         units = {kpi["kpi_id"]: kpi["unit"] for kpi in self.material.kpis}
         rows = []
-        for kpi_id, name in self.names.items():
+        for kpi_id, name in {**self.names, "": self.say("any_kpi")}.items():
             for rule in self.material.rules[kpi_id]:
                 guarded = rule["guardrail_of"]
                 rows.append(
                     [
-                        f"{escaped(name)} `{kpi_id}`",
+                        f"{escaped(name)} `{kpi_id}`" if kpi_id else escaped(name),
                         self.name(rule["period_grain"])
                         + (f"{self.words.comma}{self.say('live')}" if rule["is_live"] == "true" else ""),
                         escaped(self.slice(rule["dimension"].partition("=")[0], rule["dimension"].partition("=")[2])),
-                        escaped(self.threshold(rule, units[kpi_id]))
+                        escaped(self.threshold(rule, units.get(kpi_id, "count")))
                         + (f" {self.say('guards', kpi=self.names.get(guarded, guarded))}" if guarded else ""),
                         self.name(rule["severity"]),
                         escaped(rule[f"response_{self.words.lang}"]),

@@ -864,7 +864,17 @@ def record(warehouse: Path, results: Sequence[Result]) -> None:
                     f"insert into marts.dq_results ({names}) values ({', '.join('?' * len(RESULT_COLUMNS))})",
                     [
                         [
-                            *(r.check_id, r.domain, r.table, r.kind, r.expected, r.observed, r.status, r.reason, r.passed),
+                            *(
+                                r.check_id,
+                                r.domain,
+                                r.table,
+                                r.kind,
+                                r.expected,
+                                r.observed,
+                                r.status,
+                                r.reason,
+                                r.passed,
+                            ),
                             *(r.failed_rows, r.checked_rows, r.money_share, r.severity, r.shuts_gate, r.follows_from),
                             horizons.get(r.domain),
                         ]
