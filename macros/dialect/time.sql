@@ -130,3 +130,8 @@
         {%- endfor %}
     end
 {%- endmacro %}
+
+{# Whole calendar months from the month of one date to that of another. #}
+{% macro months_between(first, last) -%}
+    ((extract(year from {{ last }}) - extract(year from {{ first }})) * 12 + extract(month from {{ last }}) - extract(month from {{ first }}))
+{%- endmacro %}

@@ -28,9 +28,15 @@ dated as (
         condition,
         stage,
         seed_reference,
+        cast(baseline_from as date) as baseline_from,
+        cast(baseline_to as date) as baseline_to,
+        monthly_step,
+        end_value,
         coalesce(
             cast(valid_from as date),
-            {{ add_months(date_literal(var('programme_start')), 'cast(stage_from_month as int) - 1') }}
+            {{ add_months(date_literal(var('programme_start')), 'cast(stage_from_month as int) - 1') }},
+            -- what is held against a measured past holds from the programme on
+            case when baseline_from is not null then {{ date_literal(var('programme_start')) }} end
         ) as starts_on,
         coalesce(
             cast(valid_to as date),
@@ -60,5 +66,9 @@ select
     coalesce(cast(tolerance as {{ type_double() }}), 0) as tolerance,
     condition,
     stage,
-    seed_reference
+    seed_reference,
+    baseline_from,
+    baseline_to,
+    cast(monthly_step as {{ type_double() }}) as monthly_step,
+    cast(end_value as {{ type_double() }}) as end_value
 from dated

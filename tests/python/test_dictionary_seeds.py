@@ -85,6 +85,7 @@ KEYS = {
     "released_checksums": ("kpi_id", "version"),
     "plausible_ranges": ("kpi_id", "version"),
     "kpi_components": ("kpi_id", "version", "component_kpi_id", "component_version"),
+    "distinct_person_kpis": ("kpi_id",),
 }
 
 
@@ -379,10 +380,25 @@ def test_targets_fit_their_kpi() -> None:
 
 
 def test_a_target_states_exactly_one_thing() -> None:
-    kinds = ("target_value", "relative_to_baseline", "points_to_baseline", "change_on_previous")
+    kinds = ("target_value", "relative_to_baseline", "points_to_baseline", "change_on_previous", "monthly_step")
     for t in TARGETS:
         assert sum(bool(t[kind]) for kind in kinds) == 1, t["target_id"]
         assert bool(t["change_on_previous"]) == bool(t["change_is_relative"]), t["target_id"]
+
+
+def test_targets_over_distinct_persons_bind_one_grain() -> None:
+    binding = {row["kpi_id"]: row["binding_grain"] for row in read("distinct_person_kpis")}
+    stated = [t for t in TARGETS if t["kpi_id"] in binding]
+    assert {t["kpi_id"] for t in stated} == set(binding)
+    assert [t["target_id"] for t in stated if t["period_grain"] != binding[t["kpi_id"]]] == []
+
+
+def test_a_target_against_a_measured_past_names_its_period() -> None:
+    for t in TARGETS:
+        against = t["relative_to_baseline"] or t["points_to_baseline"] or t["monthly_step"]
+        own = t["condition"] in ("margin_budget", "same_month_last_year")
+        assert bool(against and not own) == bool(t["baseline_from"] and t["baseline_to"]), t["target_id"]
+        assert bool(t["monthly_step"]) == bool(t["end_value"]), t["target_id"]
 
 
 def test_comparators_suit_the_direction() -> None:
@@ -490,7 +506,7 @@ CONDITIONS = {"campaign_day", "key_category", "bottleneck_station", "margin_budg
 
 def test_every_condition_is_one_that_the_scorecard_applies() -> None:
     assert {t["condition"] for t in TARGETS} - {""} <= CONDITIONS
-    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_scorecard.sql").read_text(encoding="utf-8")
+    sql = (SEEDS.parents[1] / "models" / "governance" / "kpi_target_status.sql").read_text(encoding="utf-8")
     assert [name for name in CONDITIONS if f"'{name}'" not in sql] == []
     for t in TARGETS:
         # the value a year before is a month's

@@ -301,3 +301,14 @@ def test_checks_are_told_in_one_sentence(demo: Built) -> None:
         checks = explain(store, "ec_cvr")["data_quality"]["checks"]
     assert checks["fail"] == 0 and checks["run"] == sum(checks[s] for s in ("pass", "warn", "fail", "not_judged"))
     assert checks["summary_en"].startswith(f"0 failed, {checks['warn']} warned") and "未判定" in checks["summary_zh"]
+
+
+def test_a_verdict_is_shown_with_the_decimals_that_it_needs() -> None:
+    from kpi_warehouse.governance.store import show_beside
+
+    assert show_beside(0.03499, 0.035, "ratio") == ("3.499 %", "3.500 %")
+    assert show_beside(0.031, 0.035, "ratio") == ("3.10 %", "3.50 %")
+    assert show_beside(0.035, 0.035, "ratio") == ("3.50 %", "3.50 %")
+    assert show_beside(720.04, 720.0, "minutes") == ("720.04 min", "720.00 min")
+    assert show_beside(-0.20001, -0.2, "ratio") == ("-20.001 %", "-20.000 %")
+    assert show_beside(None, 0.2, "ratio") == ("–", "20.00 %")

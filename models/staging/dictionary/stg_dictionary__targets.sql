@@ -2,7 +2,7 @@
     'target_id', 'kpi_id', 'dimension', 'dimension_value', 'period_grain', 'valid_from', 'valid_to', 'comparator',
     'target_value', 'relative_to_baseline', 'points_to_baseline', 'change_on_previous', 'baseline_value', 'tolerance',
     'condition', 'stage', 'stage_from_month', 'stage_to_month', 'seed_reference', 'target_value_upper',
-    'change_is_relative', 'version'
+    'change_is_relative', 'version', 'baseline_from', 'baseline_to', 'monthly_step', 'end_value'
 ] -%}
 with
 

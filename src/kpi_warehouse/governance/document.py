@@ -28,6 +28,7 @@ from kpi_warehouse.governance.store import (
     open_store,
     period_label,
     show,
+    show_beside,
 )
 from kpi_warehouse.governance.words import WORDS, Words
 from kpi_warehouse.project import project_root
@@ -175,6 +176,10 @@ class Writer:
         elif target["points_to_baseline"] is not None:
             change = self.number(target["points_to_baseline"], unit, difference=True)
             text = f"{comparator} {self.say('on_baseline', change=change)}"
+        elif target["monthly_step"] is not None:
+            step = self.number(target["monthly_step"], unit, difference=True)
+            end = self.number(target["end_value"], unit)
+            text = f"{comparator} {self.say('monthly_step', step=step, end=end)}"
         elif target["is_change_relative"]:
             change = f"{target['change_on_previous']:+.1%}"
             text = f"{comparator} {self.say('on_previous', change=change)}"
@@ -251,10 +256,12 @@ class Writer:
             if not targets:
                 continue
             main = min((target["period_grain"] for target in targets), key=GRAIN_ORDER.index)
-            last = [target for target in targets if target["period_grain"] == main][-1]
             # a suspect value is never what a KPI is said to stand at
             sound = [v for v in self.material.values.get(kpi["kpi_id"], []) if v["status"] != "suspect"]
             latest = sound[-1] if sound else None
+            # the target that the latest value was judged by, not a later stage
+            judged = [target for target in targets if latest and target["target_id"] == latest["target_id"]]
+            last = (judged or [target for target in targets if target["period_grain"] == main])[-1]
             rows.append(
                 [
                     f"{escaped(self.names[kpi['kpi_id']])} `{kpi['kpi_id']}`",
@@ -326,8 +333,7 @@ class Writer:
                 [
                     period_label(value["period_grain"], value["period_start"]),
                     escaped(self.slice(value["dimension"], value["dimension_value"])),
-                    self.number(value["value"], unit),
-                    self.number(value["target_value"], unit),
+                    *show_beside(value["value"], value["target_value"], unit, lang=self.words.lang),
                     "–" if value["status"] == "suspect" else self.number(value["gap_to_target"], unit, difference=True),
                     self.name(value["status"]) + (f" {self.say('suspended')}" if value["appraisal_suspended"] else ""),
                 ]

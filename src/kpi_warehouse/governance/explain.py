@@ -30,6 +30,7 @@ from kpi_warehouse.governance.store import (
     parse_slice,
     period_label,
     show,
+    show_beside,
     slice_label,
     suggest,
 )
@@ -290,6 +291,50 @@ def data_quality(store: Store, dictionary: Row, start: dt.datetime | None) -> Ro
     return result
 
 
+def length_of_period(store: Store, value: Row, root: Path | None) -> Row | None:
+    """Why a ratio over distinct persons reads otherwise in a long period than in the periods within it.
+
+    Args:
+        store: The open publication or warehouse.
+        value: The row of `kpi_values`.
+        root: The project folder, whose dictionary says which KPIs count distinct persons.
+
+    Returns:
+        The shorter periods, the sum of their persons, and the reason in both languages; None where it is no such KPI or
+        the row is not longer than the grain that the targets bind.
+    """
+    path = root / "seeds" / "dictionary" / "distinct_person_kpis.csv" if root else None
+    if path is None or not path.exists():
+        return None
+    with path.open(encoding="utf-8", newline="") as handle:
+        rules = {row["kpi_id"]: row for row in csv.DictReader(handle)}
+    rule = rules.get(value["kpi_id"])
+    if rule is None or value["period_grain"] == rule["binding_grain"]:
+        return None
+    within = store.rows(
+        """select period_start, numerator, denominator, value from marts.kpi_values where kpi_id = ? and version = ?
+            and period_grain = ? and dimension = ? and dimension_value = ? and period_start >= ? and period_end <= ?
+            and denominator is not null order by period_start""",
+        [value["kpi_id"], value["version"], rule["binding_grain"], value["dimension"], value["dimension_value"],
+         value["period_start"], value["period_end"]],
+    )  # fmt: skip
+    if not within or not value["denominator"]:
+        return None
+    counted = sum(row["denominator"] for row in within)
+    persons = value["denominator"]
+    return {
+        "binding_grain": rule["binding_grain"],
+        "within": within,
+        "persons_counted_within": counted,
+        "why_en": f"{persons:,.0f} distinct persons in the whole period, {counted:,.0f} when each "
+        f"{rule['binding_grain']} counts afresh: who comes in several is counted once here, "
+        f"while every order counts, so the ratio is higher; "
+        f"targets bind the {rule['binding_grain']}, {rule['closing_rule_en']}",
+        "why_zh": f"整个周期去重访客 {persons:,.0f} 人，逐月各自去重合计 {counted:,.0f} 人："
+        f"多个月都来的人在长周期只计一次，订单却全部计入，因此比率更高；目标只约束月度，{rule['closing_rule_zh']}",
+    }
+
+
 def explain(
     store: Store,
     kpi_id: str,
@@ -397,7 +442,9 @@ def explain(
                 "appraisal_suspended",
             )
         }  # fmt: skip
-        answer["previous"] = {"value": score["previous_value"], "change": score["change"]}
+        answer["previous"] = {
+            "value": score["previous_value"], "change": score["change"], "is_new_definition": score["is_new_definition"]
+        }  # fmt: skip
     else:
         before = store.one(
             """select value from marts.kpi_values where kpi_id = ? and period_grain = ? and period_start < ?
@@ -407,6 +454,7 @@ def explain(
         )
         if before and value["value"] is not None:
             answer["previous"] = {"value": before["value"], "change": value["value"] - before["value"]}
+    answer["length_of_period"] = length_of_period(store, value, root)
     answer["in_other_versions"] = store.rows(
         f"select version, value, is_final from marts.kpi_values where {KEY} and version <> ? order by version",
         [*key, number],
@@ -463,7 +511,9 @@ def _print(answer: Row, page: Console) -> None:
             f" local), slice {answer['slice']}",
         )
         state = "final" if value["is_final"] else "not final"
-        row("value", f"{show(value['value'], unit)} ({state}, as of {value['as_of']})")
+        needed = answer["target"]["target_value"] if answer["target"] else None
+        shown, wanted = show_beside(value["value"], needed, unit)
+        row("value", f"{shown} ({state}, as of {value['as_of']})")
         if answer["suspect"]:
             table.add_row("suspect", Text(clean(answer["suspect"]["cause_en"]), style="red"))
         if newer := answer["newer_suspect"]:
@@ -477,7 +527,7 @@ def _print(answer: Row, page: Console) -> None:
             text = target["status"]
             if target["target_value"] is not None and not answer["suspect"]:
                 text += (
-                    f": target {target['target_comparator']} {show(target['target_value'], unit)}, gap "
+                    f": target {target['target_comparator']} {wanted}, gap "
                     f"{show(target['gap_to_target'], unit, difference=True)} ({target['target_id']})"
                 )
             if target["baseline_value"] is not None:
@@ -486,6 +536,16 @@ def _print(answer: Row, page: Console) -> None:
         if (previous := answer["previous"]) and previous["value"] is not None:
             change = show(previous["change"], unit, difference=True)
             row("before", f"{show(previous['value'], unit)}, change {change}")
+        elif previous and previous.get("is_new_definition"):
+            row("before", "new definition (新定义): no earlier figure by it")
+        if longer := answer.get("length_of_period"):
+            months = ", ".join(
+                f"{period_label(longer['binding_grain'], part['period_start'])} {show(part['value'], unit)}"
+                for part in longer["within"]
+            )
+            row("within it", months)
+            row("why", longer["why_en"])
+            row("", longer["why_zh"])
         for other in answer["in_other_versions"]:
             row(f"version {other['version']}", show(other["value"], unit))
         for driver in answer["drivers"][:SHOWN]:

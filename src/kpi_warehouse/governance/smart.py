@@ -115,7 +115,8 @@ def _specific(row: Row, roles: set[str]) -> list[tuple[str, str]]:
 def _lacks_baseline(target: Row) -> bool:
     """Whether a target is stated against a baseline that neither the dictionary nor its occasion gives."""
     stated = target["target_value"] is not None or target["change_on_previous"] is not None
-    return not stated and target["baseline_value"] is None and target["condition"] is None
+    measured = target["baseline_from"] is not None
+    return not stated and target["baseline_value"] is None and target["condition"] is None and not measured
 
 
 def _measurable(values: list[Row], targets: list[Row]) -> list[tuple[str, str]]:
@@ -132,6 +133,20 @@ def _measurable(values: list[Row], targets: list[Row]) -> list[tuple[str, str]]:
             )
         )
     return found
+
+
+def _without_rows(store: Store, targets: list[Row]) -> list[tuple[str, str]]:
+    """Targets in whose grain and slice nothing was ever published."""
+    empty = [
+        target["target_id"]
+        for target in targets
+        if not store.one(
+            """select 1 from marts.kpi_values where kpi_id = ? and period_grain = ? and dimension = ?
+                and ? in ('*', dimension_value) limit 1""",
+            [target["kpi_id"], target["period_grain"], target["dimension"], target["dimension_value"]],
+        )
+    ]
+    return [(f"no row for its target {name}", f"目标 {name} 没有对应的数据行") for name in empty]
 
 
 def _achievable(store: Store, row: Row, values: list[Row]) -> list[tuple[str, str]]:
@@ -216,7 +231,7 @@ def smart(store: Store, roles: set[str], domain: str | None = None) -> list[Find
         own = [target for target in targets[kpi_id] if target["version"] in (None, row["version"])]
         judged = {
             "S": _specific(row, roles),
-            "M": _measurable(values, own),
+            "M": _measurable(values, own) + (_without_rows(store, own) if values else []),
             "A": _achievable(store, row, values),
             "R": _relevant(row),
             "T": _time_bound(row, own, as_of.get(row["domain"])),

@@ -217,3 +217,17 @@ def show(value: float | None, unit: str, *, difference: bool = False, lang: str 
     if unit == "count" and value != int(value):
         decimals = 2
     return f"{value:{sign},.{decimals}f}{words}"
+
+
+def show_beside(value: float | None, other: float | None, unit: str, *, lang: str = "en") -> tuple[str, str]:
+    """A value and what it is held against, with as many decimals as keep them apart (3.499 % against 3.500 %)."""
+    pair = (show(value, unit, lang=lang), show(other, unit, lang=lang))
+    if value is None or other is None or value == other or pair[0] != pair[1]:
+        return pair
+    scale, decimals = (100, 2) if unit == "ratio" else (1, UNITS.get(unit, ("", 2))[1])
+    tail = pair[0].lstrip("-0123456789.,")
+    for more in range(decimals + 1, 13):
+        texts = [f"{number * scale:,.{more}f}" for number in (value, other)]
+        if texts[0] != texts[1]:
+            return texts[0] + tail, texts[1] + tail
+    return pair
