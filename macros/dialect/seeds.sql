@@ -29,3 +29,13 @@
     {%- else -%}{{ return("'" ~ '{:f}'.format(value) ~ "'") }}
     {%- endif -%}
 {% endmacro %}
+
+{# Seeds on DuckDB: the adapter's own macro does not quote the path of the file. #}
+{% macro duckdb__load_csv_rows(model, agate_table) %}
+    {%- set sql -%}
+        copy {{ this.render() }} from {{ kpi_warehouse.text_literal(adapter.get_seed_file_path(model)) }}
+        (format csv, header true, delimiter {{ kpi_warehouse.text_literal(config.get('delimiter', ',')) }})
+    {%- endset -%}
+    {%- do adapter.add_query(sql, abridge_sql_log=True) -%}
+    {{ return(sql) }}
+{% endmacro %}

@@ -43,3 +43,13 @@
 {% macro text_literal(text) %}{{ return(adapter.dispatch('text_literal', 'kpi_warehouse')(text)) }}{% endmacro %}
 {% macro default__text_literal(text) %}{{ return("'" ~ text | replace("'", "''") ~ "'") }}{% endmacro %}
 {% macro spark__text_literal(text) %}{{ return("'" ~ text | replace('\\', '\\\\') | replace("'", "\\'") ~ "'") }}{% endmacro %}
+
+{# Text literals, comma-separated. #}
+{% macro text_literals(texts) -%}
+    {%- for text in texts -%}{{ kpi_warehouse.text_literal(text) }}{{ ', ' if not loop.last }}{%- endfor -%}
+{%- endmacro %}
+
+{# A name of any characters as an identifier: the only way in which a landed name goes into SQL (adapter.quote doubles no quotes). #}
+{% macro quote_name(name) %}{{ return(adapter.dispatch('quote_name', 'kpi_warehouse')(name)) }}{% endmacro %}
+{% macro default__quote_name(name) %}{{ return('"' ~ name | replace('"', '""') ~ '"') }}{% endmacro %}
+{% macro spark__quote_name(name) %}{{ return('`' ~ name | replace('`', '``') ~ '`') }}{% endmacro %}

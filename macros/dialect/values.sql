@@ -67,7 +67,7 @@
 {% macro row_to_json(columns, alias=none) -%}
     {%- set pairs = {} -%}
     {%- for column in columns -%}
-        {%- do pairs.update({column: kpi_warehouse.as_text((alias ~ '.' if alias else '') ~ adapter.quote(column))}) -%}
+        {%- do pairs.update({column: kpi_warehouse.as_text((alias ~ '.' if alias else '') ~ kpi_warehouse.quote_name(column))}) -%}
     {%- endfor -%}
     {{ kpi_warehouse.json_object(pairs) }}
 {%- endmacro %}

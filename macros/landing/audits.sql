@@ -15,29 +15,43 @@ where _reject_reason is not null
 {%- endfor %}
 {%- endmacro %}
 
+{# Rows read are counted at the source; rows of empty cells beside them. #}
 {% macro landing_reconciliation(domain, tables) -%}
+{%- if not execute -%}
+select 1 as parsing
+{%- else -%}
 {%- for table, relations in tables.items() %}
+{%- set raw = kpi_warehouse.raw_table(domain, table) -%}
+{%- set seed = kpi_warehouse.contract_meta(kpi_warehouse.contract_table(domain, table), 'seed') %}
 select
     '{{ domain }}' as domain,
     '{{ table }}' as table_name,
-    {% if execute -%}
-    {%- set raw = kpi_warehouse.raw_table(domain, table) -%}
-    {%- set seed = kpi_warehouse.contract_meta(kpi_warehouse.contract_table(domain, table), 'seed') -%}
-    {%- if raw.found -%}
-    (select count(*) from {{ raw.relation }} as landed)
-    {%- elif seed -%}
-    (select count(*) from {{ api.Relation.create(database=this.database, schema='seeds', identifier=seed) }})
-    {%- else -%}
-    0
-    {%- endif -%}
-    {%- else -%}
-    0
-    {%- endif %} as rows_read,
+    landed_rows.rows_read,
     (select count(*) from {{ relations[1] }}) as rows_accepted,
     (select count(*) from {{ relations[0] }} where _is_duplicate) as rows_deduplicated,
-    (select count(*) from {{ relations[0] }} where _reject_reason is not null) as rows_quarantined
+    (select count(*) from {{ relations[0] }} where _reject_reason is not null) as rows_quarantined,
+    landed_rows.rows_blank
+from (
+    {%- if raw.found %}
+    {%- set blank = kpi_warehouse.row_is_blank(raw, 'landed') %}
+    select
+        count(*) filter (where not {{ blank }}) as rows_read,
+        count(*) filter (where {{ blank }}) as rows_blank
+    from {{ raw.relation }} as landed
+    {%- elif seed %}
+    select
+        count(*) as rows_read,
+        0 as rows_blank
+    from {{ api.Relation.create(database=this.database, schema='seeds', identifier=seed) }}
+    {%- else %}
+    select
+        0 as rows_read,
+        0 as rows_blank
+    {%- endif %}
+) as landed_rows
 {{ "union all" if not loop.last }}
 {%- endfor %}
+{%- endif -%}
 {%- endmacro %}
 
 {% macro landing_happenings(domain, tables) -%}

@@ -9,7 +9,8 @@
       _unknown_columns     columns whose value lies outside the enumeration (kept as `unknown`)
       _is_duplicate        a row of the same key won
       _raw_row             the raw row as JSON, for refused rows
-    Reasons: missing_required, unparseable, no_identity, ends_before_start, from_the_future, or those of
+    Reasons: too_many_values and too_few_values (the row does not fit the header of its CSV file: its values are kept as a
+    list in _raw_row, none is read as a column's, its key is file and line), missing_required, unparseable, no_identity, ends_before_start, from_the_future, or those of
     `judgements`: [{reason, column, condition}] over the parsed columns and those of `lookup`.
     lookup: {relation, key, columns}: another table's columns, joined on an equal key, for judgements only. With it
       the judgements are no longer of the row by itself: only the winner among duplicates is judged by them.
@@ -27,13 +28,22 @@ select 1 as parsing
 {%- if not raw.found and seed is not none -%}
     {%- set raw = {'found': true, 'columns': kpi_warehouse.relation_columns(seed), 'relation': seed | string, 'place': 'seed ' ~ seed.identifier} -%}
 {%- endif -%}
-{%- set raw_types = {} -%}
-{%- for column in raw.columns -%}
-    {%- do raw_types.update({column.name | lower: column}) -%}
+{%- set landed = kpi_warehouse.landed_columns(raw) -%}
+{%- set has_misfits = raw.found and kpi_warehouse.has_misfits(raw) -%}
+{%- set known = columns | map(attribute='name') | list + ['_loaded_at'] -%}
+{#- the columns of the contract keep their names, any other is told by its place: a landed name is never a name here -#}
+{%- set raw_types, places = {}, {} -%}
+{%- for column in landed -%}
+    {%- if column.name | lower in known -%}
+        {%- do raw_types.update({column.name | lower: column}) -%}
+        {%- do places.update({column.name: 'raw_' ~ column.name | lower}) -%}
+    {%- else -%}
+        {%- do places.update({column.name: 'raw_other_' ~ loop.index}) -%}
+    {%- endif -%}
 {%- endfor -%}
 {%- if raw.found -%}
     {%- for column in columns if column.is_required and column.name not in raw_types -%}
-        {{ exceptions.raise_compiler_error("Raw table " ~ domain ~ "." ~ table ~ " lacks the required column '" ~ column.name ~ "' (looked in " ~ raw.place ~ ", found: " ~ raw_types.keys() | join(', ') ~ "). Add the column, or remove the table: an absent table only leaves out the KPIs that count it.") }}
+        {{ exceptions.raise_compiler_error("Raw table " ~ domain ~ "." ~ table ~ " lacks the required column '" ~ column.name ~ "' (looked in " ~ raw.place ~ ", found: " ~ landed | map(attribute='name') | join(', ') ~ "). Add the column, or remove the table: an absent table only leaves out the KPIs that count it.") }}
     {%- endfor -%}
 {%- endif -%}
 {%- set keys = columns | selectattr('is_key') | map(attribute='name') | list -%}
@@ -44,10 +54,18 @@ raw_rows as (
 
     {% if raw.found -%}
     select
-        {%- for column in raw.columns %}
-        {{ adapter.quote(column.name) }} as {{ adapter.quote('raw_' ~ column.name | lower) }}{{ "," if not loop.last }}
+        {%- for column in landed %}
+        landed.{{ kpi_warehouse.quote_name(column.name) }} as {{ places[column.name] }}{{ "," if not loop.last or has_misfits }}
         {%- endfor %}
+        {%- if has_misfits %}
+        landed._landed_fault,
+        landed._landed_file,
+        landed._landed_line,
+        landed._landed_values
+        {%- endif %}
     from {{ raw.relation }} as landed
+    -- a row of empty cells is no row: counted by the reconciliation
+    where not {{ kpi_warehouse.row_is_blank(raw, 'landed') }}
     {%- else -%}
     select
         {%- for column in columns %}
@@ -66,11 +84,11 @@ parsed as (
         {%- if not raw.found or column.name not in raw_types %}
         {{ kpi_warehouse.typed_null(column.type) }} as {{ column.name }},
         {%- else %}
-        {{ kpi_warehouse.parse_value('raw_rows.' ~ adapter.quote('raw_' ~ column.name), column.type, raw_types[column.name].type) }} as {{ column.name }},
+        {{ kpi_warehouse.parse_value('raw_rows.raw_' ~ column.name, column.type, raw_types[column.name].type) }} as {{ column.name }},
         {%- endif %}
         {%- endfor %}
         {% if '_loaded_at' in raw_types -%}
-        {{ kpi_warehouse.parse_value('raw_rows.' ~ adapter.quote('raw__loaded_at'), 'ts', raw_types['_loaded_at'].type) }}
+        {{ kpi_warehouse.parse_value('raw_rows.raw__loaded_at', 'ts', raw_types['_loaded_at'].type) }}
         {%- else -%}
         {{ kpi_warehouse.typed_null('ts') }}
         {%- endif %} as landed_at
@@ -94,9 +112,12 @@ reasoned as (
     select
         parsed.*,
         case
+            {%- if has_misfits %}
+            when parsed._landed_fault is not null then parsed._landed_fault || ':_row'
+            {%- endif %}
             {%- for column in columns if column.is_required %}
             {%- if column.name in raw_types and not kpi_warehouse.is_native(column.type, raw_types[column.name].type) %}
-            when parsed.{{ column.name }} is null and not {{ kpi_warehouse.raw_is_missing('parsed.' ~ adapter.quote('raw_' ~ column.name), raw_types[column.name].type) }} then 'unparseable:{{ column.name }}'
+            when parsed.{{ column.name }} is null and not {{ kpi_warehouse.raw_is_missing('parsed.raw_' ~ column.name, raw_types[column.name].type) }} then 'unparseable:{{ column.name }}'
             {%- endif %}
             when parsed.{{ column.name }} is null then 'missing_required:{{ column.name }}'
             {%- endfor %}
@@ -147,13 +168,17 @@ judged as (
         {%- endif %}
         {%- endfor %}
         coalesce(landed_at{{ ', ' ~ own_time if own_time }}) as _loaded_at,
-        {{ kpi_warehouse.concat_text(keys, '|') }} as _row_key,
+        {% if has_misfits -%}
+        case when _landed_fault is null then {{ kpi_warehouse.concat_text(keys, '|') }} else _landed_file || ':' || {{ kpi_warehouse.as_text('_landed_line') }} end
+        {%- else -%}
+        {{ kpi_warehouse.concat_text(keys, '|') }}
+        {%- endif %} as _row_key,
         split_part(_fault, ':', 1) as _reject_reason,
         split_part(_fault, ':', 2) as _reject_column,
         _winner_fault,
         {%- set checks = [] %}
         {%- for column in columns if not column.is_required and column.name in raw_types and not kpi_warehouse.is_native(column.type, raw_types[column.name].type) and column.type not in ('id', 'text') %}
-        {%- do checks.append("case when " ~ column.name ~ " is null and not " ~ kpi_warehouse.raw_is_missing(adapter.quote('raw_' ~ column.name), raw_types[column.name].type) ~ " then '" ~ column.name ~ "' end") %}
+        {%- do checks.append("case when " ~ column.name ~ " is null and not " ~ kpi_warehouse.raw_is_missing('raw_' ~ column.name, raw_types[column.name].type) ~ " then '" ~ column.name ~ "' end") %}
         {%- endfor %}
         {{ kpi_warehouse.concat_present(checks) }} as _unparsed_columns,
         {%- set checks = [] %}
@@ -161,7 +186,12 @@ judged as (
         {%- do checks.append("case when " ~ column.name ~ " not in ('" ~ column.accepted | join("', '") ~ "') then '" ~ column.name ~ "' end") %}
         {%- endfor %}
         {{ kpi_warehouse.concat_present(checks) }} as _unknown_columns,
-        case when coalesce(_fault, _winner_fault) is not null then {{ kpi_warehouse.raw_row_as_json(raw.columns) }} end as _raw_row
+        case
+            {%- if has_misfits %}
+            when _landed_fault is not null then {{ kpi_warehouse.json_object({'_file': '_landed_file', '_line': '_landed_line', '_values': '_landed_values'}) }}
+            {%- endif %}
+            when coalesce(_fault, _winner_fault) is not null then {{ kpi_warehouse.raw_row_as_json(places) }}
+        end as _raw_row
     from reasoned
 
 ),

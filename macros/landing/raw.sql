@@ -11,46 +11,18 @@
 {% endmacro %}
 
 {% macro duckdb__raw_table(domain, table) %}
-    {%- set root = var('raw_root') -%}
-    {%- if not root -%}
+    {%- if not var('raw_root') -%}
         {{ return(kpi_warehouse.raw_table_in_schema(domain, table)) }}
     {%- endif -%}
-    {%- set place = root ~ '/' ~ domain ~ '/' ~ table -%}
-    {#- the folder as a pattern: its own brackets, stars and quotes are letters -#}
-    {%- set pattern = place | replace('[', '[[]') | replace('*', '[*]') | replace('?', '[?]') | replace("'", "''") -%}
-    {%- set parquet, csv = [], [] -%}
-    {%- for row in run_query("select file from glob('" ~ pattern ~ "/*.parquet') order by file") -%}
-        {%- do parquet.append("'" ~ (row[0] | replace("'", "''")) ~ "'") -%}
-    {%- endfor -%}
-    {%- for row in run_query("select file from glob('" ~ pattern ~ "/*.csv') order by file") -%}
-        {%- set file = "'" ~ (row[0] | replace("'", "''")) ~ "'" -%}
-        {#- a file of no bytes holds no header either: nothing landed -#}
-        {%- if run_query("select size from read_blob(" ~ file ~ ")")[0][0] > 3 -%}
-            {%- do csv.append(file) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- set parts = [] -%}
-    {%- if parquet -%}
-        {%- set read = "read_parquet([" ~ parquet | join(', ') ~ "], union_by_name = true)" -%}
-        {%- set respelled = [] -%}
-        {%- for column in (run_query("describe select * from " ~ read) if csv else []) if kpi_warehouse.raw_kind(column[1]) == 'double' -%}
-            {#- beside text files these become text: an id must read 4, not 4.0 -#}
-            {%- do respelled.append(kpi_warehouse.parse_text(adapter.quote(column[0]), 'double') ~ ' as ' ~ adapter.quote(column[0])) -%}
-        {%- endfor -%}
-        {%- do parts.append("select *" ~ (" replace (" ~ respelled | join(', ') ~ ")" if respelled else "") ~ " from " ~ read) -%}
+    {%- set columns = kpi_warehouse.contract_columns(kpi_warehouse.contract_table(domain, table)) -%}
+    {%- set names = columns | map(attribute='name') | list -%}
+    {%- set arguments = [domain, table, tojson(names + ['_loaded_at']), tojson(columns | selectattr('is_required') | map(attribute='name') | list)] -%}
+    {#- src/kpi_warehouse/landing: which files, which columns, and how they are read -#}
+    {%- set answer = fromjson(run_query("select kpi_landed_table(" ~ kpi_warehouse.text_literals(arguments) ~ ")")[0][0]) -%}
+    {%- if answer.error is defined -%}
+        {{ exceptions.raise_compiler_error(answer.error) }}
     {%- endif -%}
-    {%- if csv -%}
-        {%- do parts.append("select * from read_csv([" ~ csv | join(', ') ~ "], header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', union_by_name = true, null_padding = true, comment = '', parallel = false)") -%}
-    {%- endif -%}
-    {%- if not parts -%}
-        {{ return({'found': false, 'columns': [], 'relation': none, 'place': place}) }}
-    {%- endif -%}
-    {%- set relation = "(" ~ parts | join(" union all by name ") ~ ")" -%}
-    {%- set columns = [] -%}
-    {%- for row in run_query("describe " ~ parts | join(" union all by name ")) -%}
-        {%- do columns.append({'name': row[0], 'type': row[1] | lower}) -%}
-    {%- endfor -%}
-    {{ return({'found': true, 'columns': columns, 'relation': relation, 'place': place}) }}
+    {{ return({'found': answer.found, 'columns': answer.columns, 'relation': answer.relation, 'place': var('raw_root') ~ '/' ~ domain ~ '/' ~ table}) }}
 {% endmacro %}
 
 {% macro raw_table_in_schema(domain, table) %}
@@ -65,3 +37,68 @@
     {%- endfor -%}
     {{ return({'found': true, 'columns': columns, 'relation': relation | string, 'place': place}) }}
 {% endmacro %}
+
+{# Columns of a raw table that were landed, in order: what the project adds to them (`_landed_…`) is left out. #}
+{% macro landed_columns(raw) %}
+    {{ return(raw.columns | rejectattr('name', 'in', ['_landed_fault', '_landed_file', '_landed_line', '_landed_values']) | list) }}
+{% endmacro %}
+
+{# True where some rows are refused for their form (more or fewer values than the header of their file). #}
+{% macro has_misfits(raw) %}
+    {{ return('_landed_fault' in (raw.columns | map(attribute='name') | list)) }}
+{% endmacro %}
+
+{# True for a row of which every landed value is empty. alias: the relation's; quoted names are read. #}
+{% macro row_is_blank(raw, alias) -%}
+    {%- set tests = ['true'] -%}
+    {%- for column in kpi_warehouse.landed_columns(raw) -%}
+        {%- do tests.append(kpi_warehouse.raw_is_missing(alias ~ '.' ~ kpi_warehouse.quote_name(column.name), column.type)) -%}
+    {%- endfor -%}
+    {%- if kpi_warehouse.has_misfits(raw) -%}
+        {%- do tests.append(alias ~ '._landed_fault is null') -%}
+    {%- endif -%}
+    ({{ tests | join(' and ') }})
+{%- endmacro %}
+
+{# Everything under the raw root that is not read: domain, table_name, name (its path there) and reason; a select. #}
+{% macro landed_findings() %}{{ return(adapter.dispatch('landed_findings', 'kpi_warehouse')()) }}{% endmacro %}
+
+{% macro default__landed_findings() -%}
+select
+    {{ kpi_warehouse.typed_null('text') }} as domain,
+    {{ kpi_warehouse.typed_null('text') }} as table_name,
+    {{ kpi_warehouse.typed_null('text') }} as name,
+    {{ kpi_warehouse.typed_null('text') }} as reason
+where false
+{%- endmacro %}
+
+{% macro duckdb__landed_findings() -%}
+{%- if not execute or not var('raw_root') -%}
+{{ kpi_warehouse.default__landed_findings() }}
+{%- else -%}
+{%- set tables = {} -%}
+{%- for node in graph.sources.values() -%}
+    {%- do tables.setdefault(node.source_name, {}).update({node.name: []}) -%}
+{%- endfor -%}
+select
+    finding.domain,
+    finding.table_name,
+    finding.name,
+    finding.reason
+from (
+    select unnest(from_json(
+        kpi_landed_files({{ kpi_warehouse.text_literal(tojson(tables)) }}),
+        '[{"domain": "VARCHAR", "table_name": "VARCHAR", "name": "VARCHAR", "reason": "VARCHAR"}]'
+    )) as finding
+) as findings
+{%- endif -%}
+{%- endmacro %}
+
+{% macro spark__landed_findings() -%}
+{%- set relation = adapter.get_relation(database=none, schema='raw_landing', identifier='findings') if execute else none -%}
+{%- if relation is none -%}
+{{ kpi_warehouse.default__landed_findings() }}
+{%- else -%}
+select domain, table_name, name, reason from {{ relation }}
+{%- endif -%}
+{%- endmacro %}

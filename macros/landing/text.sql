@@ -29,11 +29,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# The raw row (columns named raw_<name>) as a JSON text. #}
-{% macro raw_row_as_json(columns) -%}
-    {%- set pairs = {} -%}
-    {%- for column in columns -%}
-        {%- do pairs.update({column.name: adapter.quote('raw_' ~ column.name | lower)}) -%}
-    {%- endfor -%}
-    {{ kpi_warehouse.json_object(pairs) if pairs else kpi_warehouse.typed_null('text') }}
+{# The raw row as a JSON text; places: {landed name: the column that holds it}. #}
+{% macro raw_row_as_json(places) -%}
+    {{ kpi_warehouse.json_object(places) if places else kpi_warehouse.typed_null('text') }}
 {%- endmacro %}

@@ -55,7 +55,7 @@
     select
         tests.check_id,
         tests.domain,
-        tests.table_name as {{ adapter.quote('table') }},
+        tests.table_name as {{ kpi_warehouse.quote_name('table') }},
         tests.kind,
         tests.expected,
         tests.observed,

@@ -22,6 +22,19 @@ refused_events as (
 
 ),
 
+unread_files as (
+
+    select * from {{ ref('dq_landing_files') }}
+
+),
+
+rules as (
+
+    select * from {{ ref('stg_dictionary__dq_checks') }}
+    where rule_id = 'landing_unread'
+
+),
+
 horizons as (
 
     {% for domain in domains -%}
@@ -124,9 +137,63 @@ refused_traffic as (
 
 ),
 
+blank as (
+
+    select
+        'landing.' || domain || '.' || table_name || '.blank' as check_id,
+        domain,
+        table_name,
+        'blank' as kind,
+        'rows of empty cells are left out' as expected,
+        {{ as_text('rows_blank') }} || ' rows of empty cells' as observed,
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        rows_blank as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
+    from reconciliation
+    where rows_blank > 0
+
+),
+
+named_files as (
+
+    select
+        domain,
+        table_name,
+        file_name || ': ' || reason as finding,
+        row_number() over (partition by domain, table_name order by file_name) as place,
+        count(*) over (partition by domain, table_name) as files
+    from unread_files
+
+),
+
+unread as (
+
+    select
+        'landing.' || named_files.domain || '.' || named_files.table_name || '.unread' as check_id,
+        named_files.domain,
+        named_files.table_name,
+        'unread_files' as kind,
+        'every file is read' as expected,
+        {{ as_text('max(named_files.files)') }} || ' not read: '
+            || {{ string_agg('named_files.finding', '; ', 'named_files.finding') }}
+            || case when max(named_files.files) > 20 then '; … (dq_landing_files)' else '' end as observed,
+        max(rules.severity) as severity,
+        false as is_met,
+        {{ typed_null('text') }} as reason,
+        max(named_files.files) as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
+    from named_files
+    cross join rules
+    where named_files.place <= 20
+    group by named_files.domain, named_files.table_name
+
+),
+
 checks as (
 
-    {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'refused_traffic'] -%}
+    {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'blank', 'unread', 'refused_traffic'] -%}
     select check_id, domain, table_name, kind, expected, observed, severity, is_met, reason, failed_rows, checked_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}
@@ -148,4 +215,4 @@ select
     checks.severity,
     horizons.as_of
 from checks
-inner join horizons on checks.domain = horizons.domain
+left join horizons on checks.domain = horizons.domain

@@ -148,6 +148,34 @@ def explain_failure(result: Any) -> str:
     return "\n".join(lines) or f"  {result.exception or 'dbt failed before it ran anything'}"
 
 
+def refuse_unreadable(root: Path, warehouse: Path) -> None:
+    """Looks at every landed file before anything is built, and tells all that is wrong at once.
+
+    Raises:
+        BuildError: Files that cannot be read as they were meant, one line each that begins with the file.
+    """
+    from kpi_warehouse.landing.plan import landing_of, problems
+
+    if not os.environ.get("KPI_RAW_ROOT", "x"):
+        return  # raw tables lie in schemas
+    if lines := problems(root, landing_of(raw_root(), str(warehouse))):
+        shown = "\n".join(f"  {line}" for line in lines)
+        raise BuildError(f"{len(lines)} landed files or folders cannot be read, nothing was built:\n{shown}")
+
+
+def damaged_files(result: Any, warehouse: Path) -> str:
+    """Damaged Parquet files of the raw tables that failed in a dbt run, one line each; a large one shows only then."""
+    from kpi_warehouse.landing.plan import landing_of
+
+    lines: list[str] = []
+    for node in getattr(result.result, "results", None) or []:
+        _, base, rest = str(node.node.name).partition("base_")
+        domain, _, table = rest.partition("__")
+        if base and str(node.status) == "error":
+            lines += landing_of(raw_root(), str(warehouse)).diagnose(domain, table)
+    return "".join(f"\n  {line}" for line in lines)
+
+
 def close_dbt_connections() -> None:
     """Lets go of the warehouse file, which dbt-duckdb keeps open after a run in this process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -256,6 +284,8 @@ def build(
     click.echo(f"building {warehouse} from {raw_root()}" + (f" as of {horizon} UTC" if horizon else ""))
     with ends_cleanly(f"ended: {published_path()} stays as it was"), locked(warehouse):
         os.environ.setdefault("KPI_WAREHOUSE", str(warehouse))
+        if not target or target == "duckdb":
+            refuse_unreadable(root, warehouse)
         build_id = uuid.uuid4().hex
         if is_duckdb:
             marks.begin(warehouse, build_id, dt.datetime.now(dt.UTC).replace(tzinfo=None))
@@ -269,7 +299,7 @@ def build(
                 tell_issues(root, warehouse, is_complete=False)
             raise BuildError(
                 f"the gate is shut: nothing was published, {published_path()} stays as it was.\n"
-                f"{explain_failure(result)}"
+                f"{explain_failure(result)}{damaged_files(result, warehouse)}"
             )
         nodes = getattr(result.result, "results", [])
         tests = sum(1 for node in nodes if str(node.node.resource_type).endswith("test"))

@@ -64,6 +64,8 @@ PERSONAL_COLUMNS = (
     "id_b",
     "account_id",
     "application_id",
+    # values of a row that does not fit its file's header: any of them may be a person's
+    "_values",
 )
 
 #: Grains that never enter the ledger (their rows are dropped after 48 hours).

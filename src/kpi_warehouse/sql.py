@@ -8,6 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+#: Settings of a connection to one DuckDB file that reaches no other and cannot be unlocked; give them to
+#: `duckdb.connect(path, config=LOCKED)`. All connections of a process to one file have the same settings.
+LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "allowed_configs": "['TimeZone']",
+    "lock_configuration": "true",
+}
+
 
 def identifier(name: str) -> str:
     """A name of any characters as a quoted identifier of DuckDB.

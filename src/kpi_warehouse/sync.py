@@ -71,7 +71,7 @@ LANDING_COLUMNS = {
 
 AUDITS = {
     "quarantine": "Refused raw rows of the domain, one row each, with the reason and the row.",
-    "reconciliation": "Rows read, accepted, deduplicated and quarantined, one row per raw table.",
+    "reconciliation": "Rows read, accepted, deduplicated, quarantined and blank, one row per raw table.",
     "happenings": "Times of all that happened, one row per accepted row and time column.",
     "landed": "What was landed and holds accepted rows, one row per table and column.",
     "irregularities": "Accepted rows with unreadable or unknown values, one row per table, column and kind.",
@@ -93,10 +93,11 @@ AUDIT_COLUMNS = {
     "reconciliation": {
         "domain": "Domain.",
         "table_name": "Raw table.",
-        "rows_read": "Rows of the landed files or table, counted at the source.",
+        "rows_read": "Rows of the landed files or table that hold a value, counted at the source.",
         "rows_accepted": "Rows that the staging model holds.",
         "rows_deduplicated": "Accepted rows whose key another row won.",
         "rows_quarantined": "Rows refused.",
+        "rows_blank": "Rows of empty cells, counted in nothing else.",
     },
     "happenings": {
         "domain": "Domain.",

@@ -589,3 +589,190 @@ def test_the_list_of_tables_is_whole() -> None:
         if path.parent.name in DOMAINS
     }
     assert declared == set(EVERY_TABLE)
+
+
+# --------------------------------------------------------------------------- names, form of rows, and the lock
+
+SECRET = "s3cret-of-the-machine"
+
+
+def _orders(row: str, more: str = "", value: str = "") -> str:
+    return f"{ORDER_COLUMNS}{more}\n{row}{value}\n"
+
+
+@pytest.fixture(scope="module")
+def misfits(lander: Lander, files: Lander, tmp_path_factory: pytest.TempPathFactory) -> Lander:
+    """Orders in files whose names, rows and kinds do not fit."""
+    secret = tmp_path_factory.mktemp("secret") / "secret.txt"
+    secret.write_text(SECRET)
+    lander.clear()
+    put = lander.write
+    inject = f'note"" , (select content from read_text(\'{secret}\')) , ""note'
+    good, bad = "2026-04-01,10,10", "never,10,10"
+    put("ecommerce", "orders", "a.csv", _orders(f"a1,u1,{bad}", f',"{inject}"', ",v"))
+    put("ecommerce", "orders", "b.csv", _orders(f"b1,u1,{bad}", ",\"x', (select 1), '\"", ",v"))
+    put("ecommerce", "orders", "C.CSV", _orders(f"c1,u1,{good}\nc2,u1,2026-04-01,1,234.50,1,234.50\n,,,,\nc3,u1"))
+    put("ecommerce", "orders", "day=1/d.parquet", [{"order_id": "d1", "paid_amount": None, "{{ x }}": [1]}])
+    put("ecommerce", "orders", "day=1/blank.parquet", [{"order_id": None, "paid_amount": None, "{{ x }}": None}] * 3)
+    put("ecommerce", "orders", "left.xlsx", "x")
+    put("ecommerce", "order", "lost.csv", "x")
+    put("credit", "accounts", "x.parquet", pa.table({"account_id": pa.array([], pa.string())}))
+    (lander.raw / "beside.txt").write_text("x")
+    lander.models(
+        "stg_dictionary__dq_checks", "+stg_ecommerce__orders", "+stg_ecommerce__quarantine",
+        "+stg_ecommerce__reconciliation", "dq_landing_files",
+    )  # fmt: skip
+    return lander
+
+
+def test_a_landed_name_never_runs_as_sql(misfits: Lander) -> None:
+    rows = dict(
+        misfits.rows("select row_key, raw_row from staging.stg_ecommerce__quarantine where table_name = 'orders'")
+    )
+    assert SECRET not in str(rows)
+    import json
+
+    (injected,) = [name for name in json.loads(rows["a1"]) if "read_text" in name]
+    assert injected.startswith('note" , (select content') and json.loads(rows["a1"])[injected] == "v"
+    assert json.loads(rows["b1"])["x', (select 1), '"] == "v"
+    assert json.loads(rows["d1"])["{{ x }}"] == "[1]"
+
+
+def test_rows_that_do_not_fit_are_refused_with_file_and_line(misfits: Lander) -> None:
+    import json
+
+    found = misfits.rows(
+        "select row_key, reason, raw_row from staging.stg_ecommerce__quarantine where column_name = '_row' order by 1"
+    )
+    assert [row[:2] for row in found] == [
+        ("ecommerce/orders/C.CSV:3", "too_many_values"),
+        ("ecommerce/orders/C.CSV:5", "too_few_values"),
+    ]
+    row = json.loads(found[0][2])
+    assert row["_line"] == 3 and json.loads(row["_values"]) == ["c2", "u1", "2026-04-01", "1", "234.50", "1", "234.50"]
+    # a shifted value stands under no column's name: the publication masks by name
+    assert not {"user_id", "gross_amount"} & set(row)
+    assert misfits.rows("select order_id from staging.stg_ecommerce__orders") == [("c1",)]
+
+
+def test_blank_rows_are_counted_and_no_rows(misfits: Lander) -> None:
+    assert misfits.rows(
+        "select rows_read, rows_accepted, rows_deduplicated, rows_quarantined, rows_blank "
+        "from staging.stg_ecommerce__reconciliation where table_name = 'orders'"
+    ) == [(6, 1, 0, 5, 4)]
+
+
+def test_what_is_not_read_is_named(misfits: Lander) -> None:
+    assert misfits.rows("select domain, table_name, file_name from marts.dq_landing_files order by 3") == [
+        ("governance", "landing", "beside.txt"),
+        ("ecommerce", "landing", "ecommerce/order (1 file)"),
+        ("ecommerce", "orders", "ecommerce/orders/left.xlsx"),
+    ]
+
+
+def test_plain_dbt_reaches_no_file_beside_its_own(misfits: Lander, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text(SECRET)
+    with pytest.raises(RuntimeError, match="disabled by configuration"):
+        misfits.dbt("show", "--inline", f"select content from read_text('{tmp_path}/secret.txt')")
+
+
+@pytest.fixture
+def cursor(tmp_path: Path) -> Iterator[Any]:
+    """A cursor as dbt-duckdb hands it to a model, under the project's own profile."""
+    import os
+
+    import yaml
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    from dbt.adapters.duckdb.environments import create
+    from jinja2 import Environment
+
+    raw = tmp_path / "it's raw"
+    (raw / "ecommerce" / "orders").mkdir(parents=True)
+    (raw / "ecommerce" / "orders" / "a.csv").write_text(_orders("a,u,2026-04-01,1,1"))
+    (tmp_path / "secret.txt").write_text(SECRET)
+    (raw / "link.txt").symlink_to(tmp_path / "secret.txt")
+    names = {"KPI_WAREHOUSE": str(tmp_path / "it's" / "w.duckdb"), "KPI_RAW_ROOT": str(raw)}
+    (tmp_path / "it's").mkdir()
+    profile = (Path(__file__).parents[2] / "profiles.yml").read_text(encoding="utf-8")
+
+    def render(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: render(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [render(item) for item in value]
+        if not isinstance(value, str):
+            return value
+        known = {"env_var": lambda name, given: names.get(name, given), "var": lambda name, given: given}
+        return Environment(autoescape=False).from_string(value).render(known)
+
+    settings = render(yaml.safe_load(profile)["kpi_warehouse"]["outputs"]["duckdb"])
+    del settings["type"], settings["threads"]
+    environment = create(DuckDBCredentials.from_dict({**settings, "database": "w"}))
+    before = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        environment.handle()  # the lock holds for every later cursor too
+        yield environment.handle().cursor()
+    finally:
+        os.chdir(before)
+        environment.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select content from read_text('secret.txt')",
+        "select content from read_text('{folder}/secret.txt')",
+        "select * from read_csv('{folder}/secret.txt', all_varchar = true)",
+        "select * from '{folder}/secret.txt'",
+        "select * from glob('{folder}/*')",
+        "select content from read_text('{folder}/it''s raw/link.txt')",
+        "select content from read_text('{folder}/it''s raw/../secret.txt')",
+        "select content from read_text('/etc/hostname')",
+        "copy (select 1) to '{folder}/out.csv'",
+        "copy (select 1) to '{folder}/it''s/out.csv'",
+        "attach '{folder}/other.duckdb' as other",
+        "create table t as select 1 as x; export database '{folder}/all'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "set lock_configuration = false",
+        "set allowed_directories = ['/']",
+        "set allowed_paths = ['/etc/hostname']",
+        "set allowed_configs = ['enable_external_access']",
+        "set temp_directory = '{folder}'",
+        "reset lock_configuration",
+        "pragma enable_external_access = true",
+    ],
+)
+def test_a_build_is_locked(cursor: Any, tmp_path: Path, statement: str) -> None:
+    import duckdb
+
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(duckdb.Error, match=r"locked|disabled|Cannot|not permitted|syntax"):
+        cursor.execute(statement.format(folder=str(tmp_path)))
+    assert [path for path in sorted(tmp_path.rglob("*")) if path not in before and "w.duckdb" not in path.name] == []
+
+
+def test_a_locked_build_does_its_work(cursor: Any, tmp_path: Path) -> None:
+    cursor.execute("set TimeZone = 'UTC'")
+    cursor.execute("create table t as select range as i, repeat('x', 50) || range as s from range(400000)")
+    cursor.execute("checkpoint")
+    file = f"{tmp_path}/it''s raw/ecommerce/orders/a.csv"
+    assert cursor.execute(f"select order_id from read_csv('{file}')").fetchall() == [("a",)]
+    import json
+
+    answer = cursor.execute(
+        """select kpi_landed_table('ecommerce', 'orders', '["order_id", "user_id"]', '["order_id"]')"""
+    ).fetchall()[0][0]
+    relation = json.loads(answer)["relation"]
+    assert cursor.execute(f"select order_id from {relation} as landed").fetchall() == [("a",)]
+
+
+def test_a_link_that_leaves_the_raw_root_stops_plain_dbt(lander: Lander, tmp_path: Path) -> None:
+    lander.clear()
+    (tmp_path / "x.csv").write_text(_orders("a,u,2026-04-01,1,1"))
+    lander.write("ecommerce", "orders", "a.csv", _orders("b,u,2026-04-01,1,1"))
+    (lander.raw / "ecommerce" / "orders" / "sub").symlink_to(tmp_path)
+    with pytest.raises(RuntimeError, match=r"ecommerce/orders/sub: it is a link that leaves the raw root"):
+        lander.models("base_ecommerce__orders")

@@ -47,3 +47,26 @@ def test_what_no_sql_can_hold_is_refused(make: object) -> None:
         make("a\0b")
     with pytest.raises(ValueError, match="can hold"):
         identifier("")
+
+
+@pytest.mark.parametrize("folder", ["it's", 'say "x"', "a'; attach ':memory:' as evil; --"])
+def test_publishing_to_a_folder_of_any_name(tmp_path: Path, folder: str) -> None:
+    """A path is a path: a quote in it neither stops a publication nor runs as SQL."""
+    from kpi_warehouse import publish as publishing
+
+    from .test_publish import NOON, make_warehouse, rows_of
+
+    (tmp_path / folder).mkdir()
+    warehouse = make_warehouse(tmp_path / folder / "ware'ho\"use.duckdb", [("ec_cvr", 1, 4, 0.5, True, "green")])
+    with duckdb.connect(str(warehouse)) as db:
+        catalog = identifier(warehouse.stem)
+        db.execute("create schema intermediate; create table intermediate.spells as select 7 as days")
+        db.execute(f"create view marts.fct_daily as select days * 2 as doubled from {catalog}.intermediate.spells")
+    target = tmp_path / folder / "pub'd" / "kpi's.duckdb"
+    for _ in range(2):  # the second one meets a publication and a ledger there
+        publishing.publish(warehouse, target, now=NOON)
+    assert rows_of(target, "select doubled from marts.fct_daily") == [(14,)]
+    assert sorted(path.name for path in target.parent.iterdir() if "lock" not in path.name) == [
+        "kpi's.duckdb",
+        "ledger.duckdb",
+    ]

@@ -30,6 +30,7 @@ from kpi_warehouse import marks
 from kpi_warehouse.processes import die_with_parent, run_child
 from kpi_warehouse.quality.judgement import fault, share
 from kpi_warehouse.quality.rules import ERROR, FAIL, NOT_JUDGED, PASS, WARN, Rules
+from kpi_warehouse.sql import LOCKED
 
 if TYPE_CHECKING:
     from great_expectations.data_context import AbstractDataContext
@@ -613,7 +614,7 @@ def _domain_of(mart: str) -> str:
 def suites(root: Path, warehouse: Path) -> list[Suite]:
     """The suites of a warehouse, for relations that are there and hold rows."""
     rules = Rules(root)
-    with duckdb.connect(str(warehouse), read_only=True) as db:
+    with duckdb.connect(str(warehouse), read_only=True, config=LOCKED) as db:
         there = {
             f"{schema}.{name}"
             for schema, name in db.execute("select table_schema, table_name from information_schema.tables").fetchall()
@@ -689,7 +690,7 @@ def run(root: Path, warehouse: Path, docs: Path | None = None) -> Report:
             "warehouse",
             connection_string=f"duckdb:///{warehouse.resolve()}",
             create_temp_table=False,
-            kwargs={"connect_args": {"read_only": True}},  # type: ignore[call-arg]
+            kwargs={"connect_args": {"read_only": True, "config": LOCKED}},  # type: ignore[call-arg]
         )
         for layer in ("raw", "staging", "marts"):
             definitions = [_definition(context, source, suite) for suite in planned if suite.layer == layer]

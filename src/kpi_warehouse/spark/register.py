@@ -2,57 +2,137 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from kpi_warehouse.landing.files import LandingError
+from kpi_warehouse.landing.plan import Landing, Table, contract, required
+from kpi_warehouse.output import clean
+from kpi_warehouse.project import project_root
+from kpi_warehouse.sql import identifier, literal
+
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import SparkSession
 
-_AS_TEXT = ("TIME", "UUID", "INTERVAL", "BIT", "HUGEINT", "UHUGEINT")
-"""DuckDB types that a Parquet file cannot carry to Spark as they are."""
+_AS_TEXT = ("HUGEINT", "UHUGEINT", "BIGNUM")
+"""DuckDB types of landed columns that a Parquet file cannot carry to Spark as they are."""
+
+FINDINGS = "raw_landing.findings"
+"""Table of everything under the raw root that is not read (macro `landed_findings`)."""
 
 
-def register_raw(session: SparkSession, raw_root: Path, stage: Path) -> dict[str, int]:
+def register_raw(session: SparkSession, raw_root: Path, stage: Path, project: Path | None = None) -> dict[str, int]:
     """Make the landed files tables of the Spark databases `raw_<domain>`.
 
-    DuckDB reads the files as it does for the default target (`macros/landing/raw.sql`: columns of several files united
-    by name, CSV as text, whole numbers beside text without a point, byte-order marks dropped, folders of any name) and
-    writes one Parquet file per table for Spark.
+    DuckDB finds and reads the files as it does for the default target (`kpi_warehouse.landing`) and writes one Parquet
+    file per table for Spark: rows refused for their form carry the columns `_landed_…`, and what is not read stands in
+    `raw_landing.findings`.
 
     Args:
         session: A running session.
-        raw_root: Folder with `<domain>/<table>/*.parquet` and `*.csv`.
+        raw_root: Folder with `<domain>/<table>/…`.
         stage: Folder for the Parquet files; must outlive the tables.
+        project: The project folder, whose contract says which tables there are; default: as `project_root` finds it.
 
     Returns:
         Rows by `raw_<domain>.<table>`; a table without any file is left out.
 
     Raises:
         FileNotFoundError: If there is no folder `raw_root`.
+        LandingError: A file cannot be read as it was meant; the message begins with its name.
+    """
+    rows = {}
+    for database, table, file, count in stage_raw(raw_root, stage, project):
+        session.sql(f"create database if not exists {_name(database)}")
+        session.sql(f"drop table if exists {_name(database)}.{_name(table)}")
+        location = spark_text(file.parent.resolve().as_uri())
+        session.sql(f"create table {_name(database)}.{_name(table)} using parquet location {location}")
+        if f"{database}.{table}" != FINDINGS:
+            rows[f"{database}.{table}"] = count
+    return rows
+
+
+def stage_raw(raw_root: Path, stage: Path, project: Path | None = None) -> Iterator[tuple[str, str, Path, int]]:
+    """Write the landed tables, and what is not read, as Parquet files that Spark reads.
+
+    Args:
+        raw_root: As in `register_raw`.
+        stage: As in `register_raw`.
+        project: As in `register_raw`.
+
+    Yields:
+        Database, table, file and rows.
+
+    Raises:
+        FileNotFoundError: If there is no folder `raw_root`.
+        LandingError: A file cannot be read as it was meant.
     """
     if not raw_root.is_dir():
         raise FileNotFoundError(f"There is no folder of landed files at {raw_root}")
-    rows: dict[str, int] = {}
-    with duckdb.connect() as connection:
-        connection.execute("set TimeZone = 'UTC'")
-        for folder in sorted(path for path in raw_root.glob("*/*") if path.is_dir()):
-            query = _query(connection, folder)
-            if query is None:
-                continue
-            database, table = f"raw_{folder.parent.name}", folder.name
-            place = stage / folder.parent.name / table
-            place.mkdir(parents=True, exist_ok=True)
-            file = place / "part-0.parquet"
-            connection.execute(f"copy ({_portable(connection, query)}) to {_text(file)} (format parquet)")
-            session.sql(f"create database if not exists {database}")
-            session.sql(f"drop table if exists {database}.`{table}`")
-            session.sql(f"create table {database}.`{table}` using parquet location {_text(place.resolve().as_uri())}")
-            found = connection.execute(f"select count(*) from {_text(file)}").fetchone()
-            rows[f"{database}.{table}"] = found[0] if found else 0
-    return rows
+    root = project or project_root()
+    known, needed = contract(root), required(root)
+    by_line = stage / "_by_line"
+    landing = Landing(raw_root, by_line)
+    found = landing.discover(known)
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            for finding in found.findings:
+                if finding.is_refused:
+                    raise LandingError(f"{finding.name}: {finding.reason}")
+            for domain, table in sorted(found.files):
+                plan = landing.table(domain, table, known[domain][table], needed[domain, table])
+                if plan.found:
+                    file = _place(stage, domain, table)
+                    query = _portable(plan)
+                    count = connection.execute(f"copy ({query}) to {literal(file)} (format parquet)").fetchall()
+                    yield f"raw_{domain}", table, file, int(count[0][0])
+            file = _place(stage, *FINDINGS.removeprefix("raw_").split("."))
+            connection.execute(
+                "create table findings (domain varchar, table_name varchar, name varchar, reason varchar)"
+            )
+            for finding in found.findings:
+                values = [finding.domain, finding.table, clean(finding.name), finding.reason]
+                connection.execute("insert into findings values (?, ?, ?, ?)", values)
+            connection.execute(f"copy findings to {literal(file)} (format parquet)")
+            database, table = FINDINGS.split(".")
+            yield database, table, file, len(found.findings)
+    finally:
+        shutil.rmtree(by_line, ignore_errors=True)
+
+
+def _place(stage: Path, domain: str, table: str) -> Path:
+    place = stage / domain / table
+    place.mkdir(parents=True, exist_ok=True)
+    return place / "part-0.parquet"
+
+
+def _portable(plan: Table) -> str:
+    """The table's rows with columns cast that Spark could not read from Parquet."""
+    columns = []
+    for column in plan.columns:
+        quoted, kind = identifier(column["name"]), column["type"].upper()
+        if kind in ("TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
+            quoted = f"cast({quoted} as timestamp) as {quoted}"
+        elif kind in _AS_TEXT:
+            quoted = f"cast({quoted} as varchar) as {quoted}"
+        columns.append(quoted)
+    return f"select {', '.join(columns)} from {plan.relation}"
+
+
+def _name(text: str) -> str:
+    """A name as Spark quotes it."""
+    return "`" + text.replace("`", "``") + "`"
+
+
+def spark_text(text: str) -> str:
+    """A text literal of Spark."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def export_tables(session: SparkSession, schemas: list[str], out: Path) -> dict[str, Path]:
@@ -70,7 +150,9 @@ def export_tables(session: SparkSession, schemas: list[str], out: Path) -> dict[
     for name in _names(session, schemas):
         schema, table = name.split(".", 1)
         target = out / schema / table
-        session.table(f"{schema}.`{table}`").coalesce(1).write.mode("overwrite").parquet(str(target.resolve()))
+        session.table(f"{_name(schema)}.{_name(table)}").coalesce(1).write.mode("overwrite").parquet(
+            str(target.resolve())
+        )
         written[name] = target
     return written
 
@@ -86,7 +168,7 @@ def read_tables(session: SparkSession, schema: str) -> dict[str, pd.DataFrame]:
         Frame by table name.
     """
     return {
-        name.split(".", 1)[1]: session.table(f"{schema}.`{name.split('.', 1)[1]}`").toPandas()
+        name.split(".", 1)[1]: session.table(f"{_name(schema)}.{_name(name.split('.', 1)[1])}").toPandas()
         for name in _names(session, [schema])
     }
 
@@ -95,55 +177,6 @@ def _names(session: SparkSession, schemas: list[str]) -> list[str]:
     return [
         f"{row.namespace}.{row.tableName}"
         for schema in schemas
-        for row in session.sql(f"show tables in {schema}").collect()
+        for row in session.sql(f"show tables in {_name(schema)}").collect()
         if not row.isTemporary
     ]
-
-
-def _query(connection: duckdb.DuckDBPyConnection, folder: Path) -> str | None:
-    """The DuckDB query over all files of a table; none if nothing has landed."""
-    parquet = sorted(folder.glob("*.parquet"))
-    # a file of no bytes, or of a byte-order mark alone, holds no header either
-    csv = [path for path in sorted(folder.glob("*.csv")) if path.stat().st_size > 3]
-    parts = []
-    if parquet:
-        read = f"read_parquet([{', '.join(map(_text, parquet))}], union_by_name = true)"
-        respelled = _respelled(connection, read) if csv else ""
-        parts.append(f"select *{respelled} from {read}")
-    if csv:
-        parts.append(
-            f"select * from read_csv([{', '.join(map(_text, csv))}], header = true, all_varchar = true, delim = ',', "
-            "quote = '\"', escape = '\"', union_by_name = true, null_padding = true, comment = '', parallel = false)"
-        )
-    return " union all by name ".join(parts) or None
-
-
-def _respelled(connection: duckdb.DuckDBPyConnection, read: str) -> str:
-    """Floating-point columns that become text beside text files: an id must read 4, not 4.0."""
-    columns = []
-    for name, kind, *_ in connection.execute(f"describe select * from {read}").fetchall():
-        if kind in ("DOUBLE", "FLOAT"):
-            quoted = '"' + name.replace('"', '""') + '"'
-            columns.append(
-                f"case when {quoted} = floor({quoted}) and abs({quoted}) < 9.2E18 "
-                f"then cast(try_cast({quoted} as bigint) as varchar) "
-                f"when not isnan({quoted}) then cast({quoted} as varchar) end as {quoted}"
-            )
-    return f" replace ({', '.join(columns)})" if columns else ""
-
-
-def _portable(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The query with columns cast that Spark could not read from Parquet."""
-    columns = []
-    for name, kind, *_ in connection.execute(f"describe {query}").fetchall():
-        quoted = '"' + name.replace('"', '""') + '"'
-        if kind in ("TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"):
-            quoted = f"cast({quoted} as timestamp) as {quoted}"
-        elif kind.startswith("TIME ") or kind in _AS_TEXT:
-            quoted = f"cast({quoted} as varchar) as {quoted}"
-        columns.append(quoted)
-    return f"select {', '.join(columns)} from ({query})"
-
-
-def _text(value: Path | str) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
