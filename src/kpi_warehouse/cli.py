@@ -14,6 +14,7 @@ COMMANDS = {
     "approve": ("kpi_warehouse.governance.change", "approve_command", "Record an approval of a proposed version."),
     "baseline": ("kpi_warehouse.governance.baseline", "baseline_command", "Keep a measured value as a baseline."),
     "build": ("kpi_warehouse.build", "build", "Build the warehouse, check it and publish it."),
+    "check": ("kpi_warehouse.governance.check", "check_command", "Check the dictionary before a build."),
     "demo": ("kpi_warehouse.demo.command", "demo", "Write the demonstration data."),
     "document": ("kpi_warehouse.governance.document", "document_command", "Write the KPI system document."),
     "effect": ("kpi_warehouse.governance.change", "effect_command", "Work out what a change does to the numbers."),

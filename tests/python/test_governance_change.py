@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 
 from kpi_warehouse.cli import main
 from kpi_warehouse.governance.change import (
+    _spellings,
     add_months,
     approve,
     effect,
@@ -25,6 +27,7 @@ from kpi_warehouse.governance.change import (
     record_effect,
     release,
     retire,
+    signatories,
 )
 from kpi_warehouse.governance.seeds import Dictionary, SeedFile
 from kpi_warehouse.governance.store import GovernanceError, open_store
@@ -59,6 +62,15 @@ def diff(root: Path, name: str) -> list[str]:
     return [line for line in lines if line[0] in "+-"]
 
 
+#: Who signs in each role.
+SIGN = {
+    "kpi_owner": "credit-operations@example.com",
+    "data": "data@example.com",
+    "compliance": "compliance@example.com",
+    "data_governance": "data-governance@example.com",
+}
+
+
 def row(root: Path, kpi_id: str, version: int) -> dict[str, str]:
     return Dictionary(root).version(kpi_id, version)
 
@@ -81,7 +93,7 @@ def drafted(root: Path, **changes: object) -> Dictionary:
 def approved(root: Path, *roles: str) -> Dictionary:
     book = drafted(root)
     for role in roles or ROLES:
-        approve(book, ATT, 2, role=role, by=f"{role}@example.com", on=D("2026-06-20"))
+        approve(book, ATT, 2, role=role, by=SIGN[role], on=D("2026-06-20"))
     book.save()
     return Dictionary(root)
 
@@ -299,19 +311,75 @@ def test_a_version_must_follow_the_one_in_force(root: Path) -> None:
         ({"role": "data", "on": D("2026-06-09")}, "precedes the proposal"),
         ({"role": "data", "by": " "}, "--by"),
         ({"role": "kpi_owner"}, "approved it on 2026-06-20"),
+        ({"role": "data", "by": "somebody@example.com"}, "no contact of data: data@example.com may sign"),
+        ({"role": "data", "by": "credit-operations@example.com"}, "no contact of data"),
+        ({"role": "data", "on": D("2026-06-25"), "today": D("2026-06-24")}, "has not come yet"),
+        ({"role": "data", "on": D("2026-06-25"), "today": D("2026-06-24"), "reason": " "}, "has not come yet"),
     ],
 )
 def test_an_approval_out_of_turn_is_refused(root: Path, arguments: dict, words: str) -> None:
     book = approved(root, "kpi_owner")
     with pytest.raises(GovernanceError, match=words):
-        approve(book, ATT, 2, **({"by": "x@example.com", "on": D("2026-06-20")} | arguments))
+        approve(book, ATT, 2, **({"by": SIGN["data"], "on": D("2026-06-20")} | arguments))
 
 
 def test_the_last_day_before_the_parallel_run_is_in_time(root: Path) -> None:
     assert (
         "still needed: data, compliance"
-        in approve(drafted(root), ATT, 2, role="kpi_owner", by="x@example.com", on=D("2026-06-30")).notes
+        in approve(drafted(root), ATT, 2, role="kpi_owner", by=SIGN["kpi_owner"], on=D("2026-06-30")).notes
     )
+
+
+def test_a_stated_reason_moves_the_day_and_is_kept(root: Path) -> None:
+    book = drafted(root)
+    approve(book, ATT, 2, role="data", by=SIGN["data"], on=D("2026-06-09"), reason="signed on paper, 9 June")
+    assert book.approvals(ATT, 2)[0]["note"] == "signed on paper, 9 June"
+    approve(book, ATT, 2, role="compliance", by=SIGN["compliance"], on=D("2026-06-20"), today=D("2026-06-20"))
+    assert book.approvals(ATT, 2)[1]["note"] == ""
+
+
+def test_one_person_signs_one_role(root: Path) -> None:
+    book = drafted(root)
+    owners = book.file("owners")
+    both = next(row for row in owners.rows if row["role"] == "compliance")
+    owners.update(both, contact=f"{both['contact']} {SIGN['data']}")
+    approve(book, ATT, 2, role="data", by=SIGN["data"], on=D("2026-06-20"))
+    with pytest.raises(GovernanceError, match="one person signs one role"):
+        approve(book, ATT, 2, role="compliance", by=SIGN["data"], on=D("2026-06-20"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit", "stated"),
+    [
+        ("durations above the P99 dropped", 0.99, "fraction", True),
+        ("durations above the P99.5 dropped", 0.99, "fraction", False),
+        ("above 99 % of them", 0.99, "fraction", True),
+        ("第99百分位", 0.99, "fraction", True),
+        ("the 99th percentile", 0.99, "fraction", True),
+        ("0.99 of them", 0.99, "fraction", True),
+        ("version 0.995", 0.99, "fraction", False),
+        ("at least 300 s", 300, "seconds", True),
+        ("at least 5 min", 300, "seconds", True),
+        ("不足5分钟", 300, "seconds", True),
+        ("1,300 s or 3000 s", 300, "seconds", False),
+        ("within 90 days", 90, "days", True),
+        ("30-day rate of 1990", 90, "days", False),
+        ("1.5 of it, 15", 5, "number", False),
+    ],
+)
+def test_ways_to_state_a_parameter(text: str, value: float, unit: str, stated: bool) -> None:
+    assert bool(re.search(_spellings(value, unit), text, re.IGNORECASE)) is stated
+
+
+def test_texts_that_still_state_the_old_parameter_are_named(root: Path) -> None:
+    book = Dictionary(root)
+    outcome = propose(
+        book, ATT,
+        fields={"definition_en": "Mean minutes, durations above the P99.5 of the period and slice dropped."},
+        parameters={"trim_percentile": "0.995"}, reason="P99 drops too many.", effective_from=D("2026-08-01"), on=D("2026-06-10"),
+    )  # fmt: skip
+    note = next(note for note in outcome.notes if note.startswith("trim_percentile was 0.99"))
+    assert "definition_zh" in note and "formula" in note and "definition_en" not in note
 
 
 # --------------------------------------------------------------------------- release and retire
@@ -433,7 +501,8 @@ def test_a_setting_without_a_value_is_refused(root: Path, monkeypatch: pytest.Mo
 def test_a_new_kpi_becomes_official_without_a_parallel_run(root: Path) -> None:
     book = Dictionary(root)
     for role in ("data_governance", "kpi_owner"):
-        approve(book, "ec_recommendation_ctr", 1, role=role, by="x@example.com", on=D("2026-06-20"))
+        by = signatories(book, book.version("ec_recommendation_ctr", 1), role)[0]
+        approve(book, "ec_recommendation_ctr", 1, role=role, by=by, on=D("2026-06-20"))
     release(book, "ec_recommendation_ctr", 1, on=D("2026-06-25"))
     book.save()
     assert row(root, "ec_recommendation_ctr", 1)["status"] == "active"

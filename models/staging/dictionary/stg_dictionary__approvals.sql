@@ -1,5 +1,5 @@
 {%- set columns = [
-    'kpi_id', 'version', 'role', 'approver', 'approved_on'
+    'kpi_id', 'version', 'role', 'approver', 'approved_on', 'note'
 ] -%}
 with
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from kpi_warehouse.governance.seeds import (
     APPROVALS,
     CHANGELOG,
     DEFINITIONS,
+    OWNER_OF_THE_KPI,
     PARAMETERS,
     RANGES,
     TRANSLATIONS,
@@ -38,6 +40,11 @@ TRANSLATED = {
     "rationale_zh": "rationale", "formula_zh": "formula", "numerator_definition_zh": "numerator_definition",
     "denominator_definition_zh": "denominator_definition",
 }  # fmt: skip
+#: Texts of a definition that may state a parameter.
+TEXTS = (
+    "kpi_name_en", "kpi_name_zh", "definition_en", "definition_zh", "formula", "numerator_definition",
+    "denominator_definition", "rationale", "edge_cases",
+)  # fmt: skip
 #: Differences below it come from the order in which floating-point numbers were added.
 ROUNDING = 1e-12
 #: What makes another KPI, not another version: numbers of the two could not be compared.
@@ -126,6 +133,49 @@ def _number(name: str, text: str) -> str:
     except ValueError:
         raise GovernanceError(f"parameter {name}: {text!r} is no number") from None
     return text
+
+
+def _spellings(value: float, unit: str) -> str:
+    """A pattern of the ways in which texts write a parameter: 0.99 is also P99, 99 %, 99th and 第99百分位."""
+
+    def number(amount: float) -> str:
+        text = re.escape(f"{amount:,.10g}"), re.escape(f"{amount:.10g}")
+        return rf"(?<![\d.,])(?:{'|'.join(dict.fromkeys(text))})(?![\d]|[.,]\d)"
+
+    ways = [number(value)]
+    if 0 < abs(value) < 1:
+        percent = number(value * 100)
+        ways += [
+            rf"\bP\s?{percent}",
+            rf"{percent}\s?[%％]",
+            rf"{percent}(?:st|nd|rd|th)\b",
+            rf"第\s?{percent}\s?百分位",
+        ]
+    for name, seconds, words in (("seconds", 60, "min|分钟"), ("minutes", 60, "h|小时"), ("hours", 24, "d|天")):
+        if unit == name and value and value % seconds == 0:
+            ways.append(rf"{number(value / seconds)}\s?(?:{words})")
+    return "|".join(ways)
+
+
+def stale_statements(book: Dictionary, kpi_id: str, version: int | str) -> list[str]:
+    """Texts of a version that still state a parameter as the version before had it, one sentence each."""
+    row = book.version(kpi_id, int(version))
+    if not row["supersedes_version"]:
+        return []
+    texts = {name: row[name] for name in TEXTS} | {name: book.translation(kpi_id, version)[name] for name in TRANSLATED}
+    before = {cells["parameter"]: cells for cells in book.parameters(kpi_id, row["supersedes_version"])}
+    now = {cells["parameter"]: cells["value"] for cells in book.parameters(kpi_id, version)}
+    found = []
+    for name, cells in before.items():
+        if name in now and float(now[name]) == float(cells["value"]):
+            continue
+        pattern = re.compile(_spellings(float(cells["value"]), cells["unit"]), re.IGNORECASE)
+        if stating := [text for text, words in texts.items() if pattern.search(words)]:
+            found.append(
+                f"{name} was {cells['value']} and is {now.get(name, 'dropped')}, but {', '.join(stating)} "
+                f"still state{'s' * (len(stating) == 1)} the old value: --set them in the proposal"
+            )
+    return found
 
 
 def propose(
@@ -274,6 +324,7 @@ def propose(
     bound += [row["rule_id"] for row in book.rows("alert_rules") if row["kpi_id"] == kpi_id and row["version"]]
     if bound:
         notes.append(f"bound to an older version, so not to this one: {', '.join(bound)}")
+    notes += stale_statements(book, kpi_id, version)
     if not numbers and not dropped:
         notes.append(f"no parameter differs: the SQL of the model must tell version {version} apart")
     return Outcome(f"{kpi_id} version {version} drafted, official from {effective_from}", notes)
@@ -289,11 +340,39 @@ def _draft(book: Dictionary, kpi_id: str, version: int) -> Cells:
     return row
 
 
-def approve(book: Dictionary, kpi_id: str, version: int, *, role: str, by: str, on: dt.date) -> Outcome:
+def signatories(book: Dictionary, row: Cells, role: str) -> list[str]:
+    """Who may sign a version in a role: the contacts of the role in owners.csv; `kpi_owner`: of the KPI's owner."""
+    holder = row["owner_role"] if role == OWNER_OF_THE_KPI else role
+    contacts = next((owner["contact"] for owner in book.file("owners").rows if owner["role"] == holder), "")
+    return contacts.replace("|", " ").split()
+
+
+def approve(
+    book: Dictionary,
+    kpi_id: str,
+    version: int,
+    *,
+    role: str,
+    by: str,
+    on: dt.date,
+    today: dt.date | None = None,
+    reason: str | None = None,
+) -> Outcome:
     """Records one approval of a draft.
 
+    Args:
+        book: The dictionary; the caller saves it.
+        kpi_id: The KPI.
+        version: The draft.
+        role: The role that approves.
+        by: The contact of that role who signs.
+        on: Day of the approval.
+        today: Day on which it is recorded; default: the clock.
+        reason: Why the day lies before the proposal or after today, which is refused without one.
+
     Raises:
-        GovernanceError: The version is released, the role has no say or has spoken, or the day is too late.
+        GovernanceError: The version is released, the role has no say or has spoken, the person is no contact of the
+            role or signed in another one, or the day does not fit.
     """
     _intact(book)
     row = _draft(book, kpi_id, version)
@@ -305,14 +384,31 @@ def approve(book: Dictionary, kpi_id: str, version: int, *, role: str, by: str, 
         raise GovernanceError(f"{role} approved it on {given[role]['approved_on']} ({given[role]['approver']})")
     if not by.strip():
         raise GovernanceError("--by needs the name of the person who approves")
+    if by not in (contacts := signatories(book, row, role)):
+        raise GovernanceError(
+            f"{by!r} is no contact of {role}: {', '.join(contacts) or 'nobody'} may sign (owners.csv names contacts)"
+        )
+    if also := [other for other, approval in given.items() if approval["approver"] == by]:
+        raise GovernanceError(f"{by} signed version {version} as {also[0]}: one person signs one role of a version")
+    stated = (reason or "").strip()
+    today = today or dt.date.today()
+    if on > today and not stated:
+        raise GovernanceError(f"{on} has not come yet: sign on the day, or say why with --reason")
     begins = _date(row["parallel_from"] or row["effective_from"])
     if begins and on >= begins:
         raise GovernanceError(f"approvals must precede {begins}, the first day that the version runs: {on} is too late")
     proposed = _changelog_row(book, kpi_id, version)
-    if proposed and on < dt.date.fromisoformat(proposed["changed_on"]):
-        raise GovernanceError(f"{on} precedes the proposal of {proposed['changed_on']}")
+    if proposed and on < dt.date.fromisoformat(proposed["changed_on"]) and not stated:
+        raise GovernanceError(f"{on} precedes the proposal of {proposed['changed_on']}: say why with --reason")
     book.file(f"{APPROVALS}_{row['domain']}").insert(
-        {"kpi_id": kpi_id, "version": str(version), "role": role, "approver": by, "approved_on": on.isoformat()},
+        {
+            "kpi_id": kpi_id,
+            "version": str(version),
+            "role": role,
+            "approver": by,
+            "approved_on": on.isoformat(),
+            "note": stated,
+        },
         lambda cells: cells["kpi_id"] == kpi_id,
     )
     missing = [name for name in roles if name != role and name not in given]
@@ -428,7 +524,10 @@ def release(book: Dictionary, kpi_id: str, version: int, *, on: dt.date, store: 
         sheet.update(row, status="parallel")
         return Outcome(
             f"{kpi_id} version {version} runs in parallel from {parallel}",
-            [f"build, then `kpi release {kpi_id} {version}` once more from {add_months(parallel, months)} on"],
+            [
+                f"build, then `kpi release {kpi_id} {version}` once more from {add_months(parallel, months)} on",
+                *stale_statements(book, kpi_id, version),
+            ],
         )
     if row["status"] != "parallel":
         raise GovernanceError(f"{kpi_id} version {version} is {row['status']} already")
@@ -577,12 +676,13 @@ def propose_command(
 @click.argument("kpi_id", metavar="KPI")
 @click.argument("version", type=int)
 @click.option("--role", required=True, help="The role that approves, e.g. data_governance.")
-@click.option("--by", required=True, metavar="NAME", help="Who approves.")
+@click.option("--by", required=True, metavar="CONTACT", help="Who approves: a contact of the role in owners.csv.")
+@click.option("--reason", help="Why the day lies before the proposal or in the future.")
 @_on
-def approve_command(kpi_id: str, version: int, role: str, by: str, on: dt.datetime | None) -> None:
+def approve_command(kpi_id: str, version: int, role: str, by: str, reason: str | None, on: dt.datetime | None) -> None:
     """Record an approval of a draft."""
     book = Dictionary(project_root())
-    finish(book, approve(book, kpi_id, version, role=role, by=by, on=_day(on)))
+    finish(book, approve(book, kpi_id, version, role=role, by=by, on=_day(on), reason=reason))
 
 
 @click.command("release")

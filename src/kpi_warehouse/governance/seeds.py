@@ -19,6 +19,8 @@ APPROVALS = "metric_approvals"
 CHANGELOG = "metric_changelog"
 TRANSLATIONS = "metric_translations"
 RANGES = "plausible_ranges"
+#: The approval role that every KPI's own owner fills.
+OWNER_OF_THE_KPI = "kpi_owner"
 
 
 @dataclass
@@ -54,13 +56,20 @@ class SeedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        text = path.read_bytes().decode("utf-8")
+        try:
+            text = path.read_bytes().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise GovernanceError(f"{path} is not saved as UTF-8: `kpi check` names the line and the remedy") from None
         records = list(_split_records(text))
         self._head = records[0]
         self.header = next(csv.reader([records[0]]))
-        self._records = [
-            _Record(dict(zip(self.header, next(csv.reader(io.StringIO(raw))), strict=True)), raw) for raw in records[1:]
-        ]
+        self._records = [_Record(self._cells(raw), raw) for raw in records[1:]]
+
+    def _cells(self, raw: str) -> Cells:
+        cells = next(csv.reader(io.StringIO(raw)), [])
+        if len(cells) != len(self.header):
+            raise GovernanceError(f"{self.path} does not read as its header says: `kpi check` names line and remedy")
+        return dict(zip(self.header, cells, strict=True))
 
     @property
     def rows(self) -> list[Cells]:
