@@ -46,7 +46,7 @@ paired as (
     inner join machines on capability.machine_id = machines.machine_id
     inner join station_fpy
         on
-            machines.line_id || '+' || machines.station_id = station_fpy.dimension_value
+            {{ slice_member(['machines.line_id', 'machines.station_id']) }} = station_fpy.dimension_value
             and capability.period_start = station_fpy.period_start
     where station_fpy.value is not null
 

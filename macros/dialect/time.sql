@@ -3,6 +3,10 @@
   On Spark they are TIMESTAMP in a session whose zone is UTC.
 #}
 
+{# Times outside these days are sentinels (1900-01-01, 9999-12-31): the landing takes none, no series runs beyond. #}
+{% macro first_plausible_day() %}{{ return('1971-01-01') }}{% endmacro %}
+{% macro first_implausible_day() %}{{ return('2200-01-01') }}{% endmacro %}
+
 {% macro now_utc() %}{{ return(adapter.dispatch('now_utc', 'kpi_warehouse')()) }}{% endmacro %}
 {% macro default__now_utc() %}timezone('UTC', now()){% endmacro %}
 {% macro spark__now_utc() %}current_timestamp(){% endmacro %}

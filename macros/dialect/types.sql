@@ -15,12 +15,12 @@
 
 {% macro type_bool() %}{{ return('boolean') }}{% endmacro %}
 
-{% macro type_money() %}{{ return('decimal(18,6)') }}{% endmacro %}
+{% macro type_money() %}{{ return('decimal(30,18)') }}{% endmacro %}
 
-{# The SQL type of a contract type: id, text, num, money, int, bool, ts, timestamp, date. #}
+{# The SQL type of a contract type: id, code, text, num, money, int, bool, ts, timestamp, date. #}
 {% macro contract_sql_type(contract_type) %}
     {%- set types = {
-        'id': kpi_warehouse.type_text(), 'text': kpi_warehouse.type_text(),
+        'id': kpi_warehouse.type_text(), 'code': kpi_warehouse.type_text(), 'text': kpi_warehouse.type_text(),
         'num': kpi_warehouse.type_double(), 'money': kpi_warehouse.type_money(),
         'int': kpi_warehouse.type_bigint(), 'bool': kpi_warehouse.type_bool(),
         'ts': kpi_warehouse.type_ts(), 'timestamp': kpi_warehouse.type_ts(), 'date': kpi_warehouse.type_date(),

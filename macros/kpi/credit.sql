@@ -26,9 +26,9 @@
     case {{ dimension }}
         when 'all' then 'all'
         {%- for name in dimensions %}
-        when '{{ name }}' then {% for part in name.split('+') -%}
-            coalesce({{ relation }}.{{ part }}, 'unknown'){{ " || '+' || " if not loop.last }}
-        {%- endfor %}
+        {%- set parts = [] -%}
+        {%- for part in name.split('+') %}{% do parts.append('coalesce(' ~ relation ~ '.' ~ part ~ ", 'unknown')") %}{% endfor %}
+        when '{{ name }}' then {{ kpi_warehouse.slice_member(parts) }}
         {%- endfor %}
     end
 {%- endmacro %}

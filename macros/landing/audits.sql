@@ -114,21 +114,41 @@ where false
 {%- if not execute -%}
 select 1 as parsing
 {%- else -%}
-{%- for table, relations in tables.items() %}
-{%- for source_column, kind in [('_unparsed_columns', 'unparsed'), ('_unknown_columns', 'unknown_member')] %}
+with
+
+listed as (
+{% for table, relations in tables.items() %}
+{%- for source_column, kind in [('_unparsed_columns', 'unparsed:'), ('_unknown_columns', 'unknown_member:'), ('_doubted_columns', '')] %}
+    select '{{ table }}' as table_name, '{{ kind }}' as kind, {{ source_column }} as column_names, count(*) as affected_rows
+    from {{ relations[0] }}
+    where {{ source_column }} is not null and _reject_reason is null and not _is_duplicate
+    group by {{ source_column }}
+    {{ "union all" if not loop.last }}
+{%- endfor %}
+    {{ "union all" if not loop.last }}
+{%- endfor %}
+
+),
+
+by_column as (
+
+    select
+        listed.table_name,
+        listed.kind || parts.part as kind_and_column,
+        listed.affected_rows
+    from listed
+    cross join lateral {{ kpi_warehouse.split_rows('listed.column_names', ',') }} as parts
+
+)
+
 select
     '{{ domain }}' as domain,
-    '{{ table }}' as table_name,
-    {{ source_column }} as column_name,
-    '{{ kind }}' as kind,
-    count(*) as affected_rows
-from {{ relations[0] }}
-where {{ source_column }} is not null and _reject_reason is null and not _is_duplicate
-group by {{ source_column }}
-{{ "union all" if not loop.last }}
-{%- endfor %}
-{{ "union all" if not loop.last }}
-{%- endfor %}
+    table_name,
+    split_part(kind_and_column, ':', 2) as column_name,
+    split_part(kind_and_column, ':', 1) as kind,
+    cast(sum(affected_rows) as {{ kpi_warehouse.type_bigint() }}) as affected_rows
+from by_column
+group by table_name, kind_and_column
 {%- endif -%}
 {%- endmacro %}
 
@@ -159,7 +179,7 @@ select
     count(*) filter (where {{ accepted }}) as rows_accepted,
     count(*) filter (where _is_duplicate) as rows_deduplicated,
     count(*) filter (where _reject_reason is not null) as rows_quarantined,
-    count(*) filter (where {{ accepted }} and coalesce(_unparsed_columns, _unknown_columns) is not null) as rows_irregular,
+    count(*) filter (where {{ accepted }} and coalesce(_unparsed_columns, _unknown_columns, _doubted_columns) is not null) as rows_irregular,
     {% if own_time -%}
     count(*) filter (
         where {{ accepted }} and {{ kpi_warehouse.seconds_between(own_time, '_loaded_at') }} > late.seconds

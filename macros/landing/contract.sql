@@ -31,6 +31,10 @@
             'is_key': kpi_warehouse.contract_meta(column, 'is_key', false),
             'is_required': kpi_warehouse.contract_meta(column, 'is_required', false),
             'accepted': kpi_warehouse.contract_meta(column, 'accepted', []),
+            'known': kpi_warehouse.contract_meta(column, 'known', []),
+            'minimum': kpi_warehouse.contract_meta(column, 'minimum'),
+            'maximum': kpi_warehouse.contract_meta(column, 'maximum'),
+            'is_time_zone': kpi_warehouse.contract_meta(column, 'is_time_zone', false),
             'has_happened': kpi_warehouse.contract_meta(column, 'has_happened', false),
         }) -%}
     {%- endfor -%}

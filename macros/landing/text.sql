@@ -5,19 +5,13 @@
     {%- set kind = kpi_warehouse.raw_kind(raw_type) -%}
     {%- set natives = {
         'id': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
+        'code': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
         'text': ['text', 'int', 'double', 'decimal', 'bool', 'date', 'ts', 'ts_other', 'tstz', 'other'],
         'num': ['int', 'decimal'], 'money': ['int'], 'int': ['int'], 'bool': ['bool'],
         'ts': ['ts', 'ts_other', 'tstz', 'date'], 'timestamp': ['ts', 'ts_other', 'tstz', 'date'],
         'date': ['date', 'ts', 'ts_other', 'tstz']
     } -%}
     {{ return(kind in natives[type]) }}
-{%- endmacro %}
-
-{# Columns as one text, nulls as nothing. #}
-{% macro concat_text(columns, separator) -%}
-    {%- for column in columns -%}
-        coalesce({{ kpi_warehouse.as_text(column) }}, ''){{ " || '" ~ separator ~ "' || " if not loop.last }}
-    {%- endfor -%}
 {%- endmacro %}
 
 {# The present ones of some text expressions, comma-separated; null if none is present. #}

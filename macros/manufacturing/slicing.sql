@@ -53,10 +53,17 @@ group by
     case
         when slices.dimension in ('all'{% for name in whole %}, '{{ name }}'{% endfor %}) then 'all'
         {%- for name in dimensions %}
-        when slices.dimension = '{{ name }}' then {% for part in name.split('+') %}facts.{{ columns[part] }}{{ " || '+' || " if not loop.last }}{% endfor %}
+        when slices.dimension = '{{ name }}' then {{ kpi_warehouse.slice_member(kpi_warehouse.slice_parts(name, columns)) }}
         {%- endfor %}
     end
 {%- endmacro %}
+
+{# The columns of facts behind a dimension (`a+b`: two). #}
+{% macro slice_parts(name, columns) %}
+    {%- set parts = [] -%}
+    {%- for part in name.split('+') %}{% do parts.append('facts.' ~ columns[part]) %}{% endfor -%}
+    {{ return(parts) }}
+{% endmacro %}
 
 {# The rows of a KPI from one result of `sum_by_slice`, as a select: a ratio (sums: numerator, denominator, sample_size) … #}
 {% macro ratio_of_sums(sums) -%}

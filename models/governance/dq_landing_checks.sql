@@ -35,6 +35,33 @@ rules as (
 
 ),
 
+shared_ids as (
+
+    select
+        'ecommerce' as domain,
+        'events' as table_name,
+        id_type as column_name,
+        users
+    from {{ ref('int_ecommerce__shared_ids') }}
+    union all
+    select
+        'credit' as domain,
+        'applications' as table_name,
+        'device_fingerprint' as column_name,
+        customers as users
+    from {{ ref('int_credit__shared_ids') }}
+
+),
+
+refused_rows as (
+
+    {% for domain in domains -%}
+    select domain, table_name, reason, column_name from {{ ref('stg_' ~ domain ~ '__quarantine') }}
+    {{ "union all" if not loop.last }}
+    {% endfor %}
+
+),
+
 horizons as (
 
     {% for domain in domains -%}
@@ -107,14 +134,59 @@ irregular as (
         domain,
         table_name,
         kind,
-        case kind when 'unparsed' then 'readable values' else 'values of the enumeration' end as expected,
-        {{ as_text('affected_rows') }} || ' rows differ' as observed,
+        case kind
+            when 'unparsed' then 'readable values'
+            when 'unknown_member' then 'values of the enumeration'
+            when 'implausible_time' then 'times from 1971 to 2199, or none'
+            when 'negative_value' then 'no value below the least of the contract'
+            when 'beyond_maximum' then 'no value above the greatest of the contract'
+            else 'ids that stand for somebody'
+        end as expected,
+        {{ as_text('affected_rows') }} || ' rows differ in ' || table_name || '.' || column_name as observed,
         'warn' as severity,
         true as is_met,
         {{ typed_null('text') }} as reason,
         affected_rows as failed_rows,
         cast(null as {{ type_bigint() }}) as checked_rows
     from irregularities
+
+),
+
+refused as (
+
+    select
+        'landing.' || domain || '.' || table_name || '.refused.' || reason || '.' || column_name as check_id,
+        domain,
+        table_name,
+        'quarantine' as kind,
+        'counted, kept in dq_quarantine' as expected,
+        {{ as_text('count(*)') }} || ' rows refused for ' || table_name || '.' || column_name as observed,
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        count(*) as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
+    from refused_rows
+    group by domain, table_name, reason, column_name
+
+),
+
+shared as (
+
+    select
+        'landing.' || domain || '.' || table_name || '.shared_id.' || column_name as check_id,
+        domain,
+        table_name,
+        'shared_id' as kind,
+        'ids of few users each' as expected,
+        {{ as_text('count(*)') }} || ' ids (' || column_name || ') of up to ' || {{ as_text('max(users)') }} || ' users' as observed,
+        'warn' as severity,
+        true as is_met,
+        {{ typed_null('text') }} as reason,
+        sum(users) as failed_rows,
+        cast(null as {{ type_bigint() }}) as checked_rows
+    from shared_ids
+    group by domain, table_name, column_name
 
 ),
 
@@ -193,7 +265,7 @@ unread as (
 
 checks as (
 
-    {% for part in ['presence', 'accounting', 'quarantined', 'irregular', 'blank', 'unread', 'refused_traffic'] -%}
+    {% for part in ['presence', 'accounting', 'quarantined', 'refused', 'irregular', 'blank', 'unread', 'shared', 'refused_traffic'] -%}
     select check_id, domain, table_name, kind, expected, observed, severity, is_met, reason, failed_rows, checked_rows from {{ part }}
     {{ "union all" if not loop.last }}
     {% endfor %}

@@ -48,9 +48,10 @@ VALUES_LINES = (", ".join(VALUES_COLUMNS[:8]) + ",", ", ".join(VALUES_COLUMNS[8:
 #: Warehouse types of the contract's types, as dbt writes them into documentation.
 TYPES = {
     "id": "string",
+    "code": "string",
     "text": "string",
     "num": "double",
-    "money": "decimal(18,6)",
+    "money": "decimal(30,18)",
     "int": "bigint",
     "bool": "boolean",
     "ts": "timestamp",
@@ -65,6 +66,7 @@ LANDING_COLUMNS = {
     "_reject_column": "Column at fault.",
     "_unparsed_columns": "Optional columns whose value could not be read.",
     "_unknown_columns": "Columns whose value lies outside the enumeration.",
+    "_doubted_columns": "Columns whose value stands for none or cannot be, as kind:column.",
     "_is_duplicate": "Another row of the same key won.",
     "_raw_row": "The raw row as JSON, for refused rows.",
 }
@@ -116,7 +118,7 @@ AUDIT_COLUMNS = {
         "domain": "Domain.",
         "table_name": "Raw table.",
         "column_name": "Column.",
-        "kind": "unparsed or unknown_member.",
+        "kind": "unparsed, unknown_member, or a kind of doubt (word_for_nothing, implausible_time, negative_value …).",
         "affected_rows": "Accepted rows affected.",
     },
     "days": {
@@ -197,6 +199,10 @@ def _base_sql(domain: str, table: dict[str, Any]) -> str:
             for j in judgements
         )
         arguments.append(f"judgements=[\n        {rows}\n    ]")
+    if any(_meta(column).get("is_time_zone") for column in table["columns"]):
+        arguments.append("zones=ref('time_zones')")
+    if clock := _meta(table).get("clock"):
+        arguments.append("clock={'relation': ref('" + clock["model"] + f"'), 'key': '{clock['key']}'}}")
     inner = ", ".join(arguments)
     return f"{MARKER}\n{depends}{{{{ config(materialized='table') }}}}\n\n{{{{ land({inner}) }}}}\n"
 

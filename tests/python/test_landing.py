@@ -89,6 +89,58 @@ SPANS = {
 TIMELESS = {"deliveries", "products", "campaigns", "shift_calendar", "calendar_breaks"}
 #: Optional times that are plans or spells, not things that happened.
 PLANS = {"left_at", "listed_to", "disputed_to"}
+#: Names that a list knows; others are kept and told.
+SHOP_EVENTS = (
+    "page_view view_item_list view_item select_item add_to_cart remove_from_cart begin_checkout add_payment_info purchase "
+    "search page_error"
+)
+KNOWN = {
+    ("ecommerce", "events"): {"event_name": SHOP_EVENTS},
+    ("ecommerce", "server_event_counts"): {"event_name": SHOP_EVENTS},
+    ("credit", "application_events"): {
+        "event_name": "submit enter_node leave_node request_supplement supplement_completed third_party_request "
+        "third_party_response return_to_node withdraw final_decision loan_booked"
+    },
+}
+#: Numbers that are never below nothing; latencies, stocks, days past due and repayments may be.
+NEVER_NEGATIVE = {
+    ("ecommerce", "events"): "price",
+    ("ecommerce", "orders"): "gross_amount discount_amount paid_amount cost_amount",
+    ("ecommerce", "order_items"): "quantity unit_price unit_cost",
+    ("ecommerce", "refunds"): "amount",
+    ("ecommerce", "price_comparisons"): "own_price competitor_price",
+    ("ecommerce", "ad_touches"): "cost",
+    ("ecommerce", "server_event_counts"): "expected_count",
+    ("manufacturing", "work_orders"): "planned_qty",
+    ("manufacturing", "counter_readings"): "total_count good_count",
+    ("manufacturing", "sensor_records"): "key_fields_expected key_fields_present",
+    ("manufacturing", "ideal_cycle_times"): "seconds_per_piece",
+    ("manufacturing", "changeover_standards"): "standard_minutes",
+    ("manufacturing", "standard_costs"): "material_cost labour_cost",
+    ("manufacturing", "machine_hour_costs"): "cost_per_hour",
+    ("credit", "applications"): "requested_amount",
+    ("credit", "capacity_forecasts"): "daily_capacity",
+    ("credit", "accounts"): "principal",
+    ("credit", "instalments"): "due_amount",
+    ("credit", "promises_to_pay"): "amount",
+    ("credit", "node_slas"): "sla_ms",
+}
+#: Ids that stand for none, with the kind that tells them.
+NOBODY = {
+    "null": "word_for_nothing",
+    "NULL": "word_for_nothing",
+    "None": "word_for_nothing",
+    "nan": "word_for_nothing",
+    "undefined": "word_for_nothing",
+    " N/A\u00a0": "word_for_nothing",
+    "-": "word_for_nothing",
+    "d41d8cd98f00b204e9800998ecf8427e": "digest_of_nothing",
+    "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855": "digest_of_nothing",
+    "00000000-0000-0000-0000-000000000000": "zero_id",
+    "2.02604E+14": "spreadsheet_number",
+}
+#: A plain `text` in an id column stays; so do these, which look like something else.
+SOMEBODY = ("0", "007", "1001.50", "1e5", "NA", "none such", "2.02604")
 OLDEST_WINS = {("ecommerce", "events"), ("credit", "application_events")}
 
 
@@ -125,6 +177,12 @@ class Table:
         for column, kind in self.types.items():
             if column in ENUMERATIONS.get(self.place, {}):
                 row[column] = ENUMERATIONS[self.place][column].split()[0]
+            elif column == "event_name":
+                row[column] = KNOWN[self.place][column].split()[0]
+            elif column == "expected_pd":
+                row[column] = "0.5"
+            elif column == "time_zone":
+                row[column] = "Asia/Shanghai"
             elif kind in ("id", "text"):
                 row[column] = f"{column}-{number}" if column in self.keys else "text"
             elif kind == "date":
@@ -181,6 +239,17 @@ def _fill(table: Table) -> None:
         if column in enumerated and column not in table.keys:
             table.accept(table.plain(**{column: "Rubbish"}), **{column: "unknown"})
             table.irregular["unknown_member", column] += 1
+        if column in KNOWN.get(table.place, {}):
+            row = table.plain(**{column: "Rubbish"})
+            table.accept(row, **{column: "Rubbish"})
+            table.irregular["unknown_member", column] += 1
+        if column == "time_zone":
+            for name, reads in (("china standard time", "Asia/Shanghai"), ("EUROPE/berlin", "Europe/Berlin")):
+                table.accept(table.plain(**{column: name}), **{column: reads})
+            for name in ("GMT+8", "CST", "+08:00", "Asia/Nowhere"):
+                row, key = table.without(column, name)
+                table.refuse(row, "unknown_time_zone", column, key)
+        _fill_doubts(table, column, kind)
     for start, end in SPANS.get(table.place, []):
         step = dt.timedelta(days=1) if table.types[end] == "date" else SECOND
         row = table.plain()
@@ -189,6 +258,10 @@ def _fill(table: Table) -> None:
         table.accept(table.plain(**({end: same} if start not in table.keys else {})))
         if start not in table.keys:
             table.accepted[-1][1][end] = same
+    if table.name == "shift_calendar":
+        day = dt.timedelta(days=1)
+        table.accept(table.plain(ends_at=BASE + day))
+        table.refuse(table.plain(ends_at=BASE + day + SECOND), "implausible_span", "ends_at")
     if table.own_time:
         later = AS_OF + SECOND
         ends = {end: later for start, end in SPANS.get(table.place, []) if start == table.own_time}
@@ -207,8 +280,45 @@ def _fill(table: Table) -> None:
     _fill_duplicates(table)
 
 
+def _fill_doubts(table: Table, column: str, kind: str) -> None:
+    """Values that can be read and stand for none: refused where required, else null and told."""
+
+    def doubt(value: Any, reason: str, **values: Any) -> None:
+        row, key = table.without(column, value)
+        row = {**row, **values}
+        if column in table.required or (table.name, column) == ("scrap_reports", "quantity"):
+            key = key if column in table.keys else table.key(row)
+            table.refuse(row, reason, column, key)
+        else:
+            table.rows.append(row)
+            table.accepted.append((key, {column: None}))
+            table.irregular[reason, column] += 1
+
+    if column.endswith("_id") or column in ("phone_hash", "id_a", "id_b", "device_fingerprint"):
+        for value, reason in NOBODY.items():
+            doubt(value, reason)
+        if column not in table.keys:
+            for value in SOMEBODY:
+                table.accept(table.plain(**{column: value}), **{column: value})
+            table.accept(table.plain(**{column: "\u3000 1001.000\t"}), **{column: "1001"})
+    if kind in ("ts", "date", "timestamp"):
+        starts = {end: start for start, end in SPANS.get(table.place, [])}
+        ends = [end for start, end in SPANS.get(table.place, []) if start == column]
+        for text in ("0001-01-01", "1970-12-31", "2200-01-01", "9999-12-31"):
+            doubt(text, "implausible_time")
+        if column not in ends and column not in starts and column not in table.keys and column != table.own_time:
+            table.accept(table.plain(**{column: "1971-01-01"}))
+    if column in NEVER_NEGATIVE.get(table.place, "").split() or (table.name, column) == ("scrap_reports", "quantity"):
+        doubt("-1", "negative_value")
+        table.accept(table.plain(**{column: "0"}), **{column: 0})
+    if column == "expected_pd":
+        doubt("1.5", "beyond_maximum")
+        doubt("-0.1", "negative_value")
+
+
 def _fill_duplicates(table: Table) -> None:
     marks = [c for c in table.types if c not in table.keys and c not in ENUMERATIONS.get(table.place, {})]
+    marks = [c for c in marks if c not in KNOWN.get(table.place, {}) and c != "time_zone"]
     marks = [c for c in marks if table.types[c] in ("id", "text", "num", "int", "bool")]
     older, newer = BASE, BASE + SECOND
     first, last = (newer, older) if table.place in OLDEST_WINS else (older, newer)
@@ -552,7 +662,7 @@ def test_credit_decision_before_submission_is_refused_and_the_others_stand(lande
             {**event, "event_id": "early", "event_at": "2026-04-01 23:59:59"},
             {**event, "event_id": "same", "event_at": "2026-04-02"},
             {**event, "event_id": "other", "event_at": "2026-04-01", "event_name": "enter_node"},
-            {**event, "event_id": "orphan", "event_at": "2026-04-01", "application_id": "none"},
+            {**event, "event_id": "orphan", "event_at": "2026-04-01", "application_id": "nowhere"},
         ],
     )
     lander.models("+stg_credit__application_events", "+stg_credit__quarantine")

@@ -1,1 +1,1 @@
-{{ as_of_row(ref('stg_ecommerce__happenings')) }}
+{{ as_of_row('ecommerce', ref('stg_ecommerce__happenings'), ref('stg_dictionary__parameters'), 'ec_rule_landing') }}

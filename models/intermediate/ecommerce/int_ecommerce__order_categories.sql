@@ -26,7 +26,7 @@ lines as (
         order_items.line_no,
         coalesce(products.category_id, 'unknown') as category_id,
         -- an order without lines is one line of unknown category
-        coalesce(order_items.quantity * order_items.unit_price, 0) as line_amount
+        coalesce({{ times_money('order_items.quantity', 'order_items.unit_price') }}, 0) as line_amount
     from orders
     left join order_items on orders.order_id = order_items.order_id
     left join products on order_items.sku_id = products.sku_id

@@ -54,7 +54,7 @@ line_costs as (
     -- null where a line lacks its cost
     select
         order_id,
-        case when count(*) = count(unit_cost) then sum(quantity * unit_cost) end as line_cost
+        case when count(*) = count(unit_cost) then sum({{ times_money('quantity', 'unit_cost') }}) end as line_cost
     from order_items
     group by order_id
 

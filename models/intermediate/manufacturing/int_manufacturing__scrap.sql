@@ -88,6 +88,6 @@ select
     placed.production_date,
     placed.shift_name,
     placed.shift_starts_local_at,
-    placed.quantity * unit_costs.unit_cost as scrap_cost
+    {{ times_money('placed.quantity', 'unit_costs.unit_cost') }} as scrap_cost
 from placed
 left join unit_costs on placed.scrap_id = unit_costs.scrap_id

@@ -184,7 +184,7 @@ sliced as (          -- mixed visitors once per period and slice, the others add
             when 'platform' then visiting.platform
             when 'entry' then visiting.entry
             when 'utm_source' then visiting.utm_source
-            when 'customer_type+platform' then visiting.customer_type || '+' || visiting.platform
+            when 'customer_type+platform' then {{ slice_member(['visiting.customer_type', 'visiting.platform']) }}
         end as dimension_value,
         visiting.visitor_id,
         sum(visiting.orders) as orders,

@@ -12,10 +12,18 @@ order_members as (
 
 ),
 
+landed as (
+
+    select * from {{ ref('stg_ecommerce__landed') }}
+
+),
+
 slices as (
 
     select * from {{ ref('stg_dictionary__slices') }}
-    where kpi_id in ('ec_gmv', 'ec_aov', 'ec_member_sales_share', 'ec_gross_margin_rate', 'ec_refund_rate')
+    where
+        kpi_id in ('ec_gmv', 'ec_aov', 'ec_member_sales_share', 'ec_gross_margin_rate')
+        or (kpi_id = 'ec_refund_rate' and {{ has_landed('landed', ['refunds']) }})
 
 ),
 

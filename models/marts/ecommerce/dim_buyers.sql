@@ -123,7 +123,7 @@ select
     {{ month_start('first_orders.paid_date') }} as cohort_month,
     first_orders.paid_local_at as first_paid_local_at,
     first_orders.paid_date as first_paid_date,
-    cast(first_orders.paid_amount as decimal(38, 6)) as first_paid_amount,
+    cast(first_orders.paid_amount as decimal(38, 18)) as first_paid_amount,
     {{ as_text('first_orders.member_status') }} as member_status,
     {{ as_text('first_orders.first_category') }} as first_category,
     {{ as_text('first_orders.platform') }} as platform,
@@ -135,8 +135,8 @@ select
     coalesce(windows.is_second_in_window, false) as is_second_in_window,
     cast(case when first_orders.paid_at >= cost_start.known_from then coalesce(spending.acquisition_cost, 0) end as double) as acquisition_cost,
     cast(case when first_orders.paid_at >= cost_start.known_from then coalesce(spending.retention_cost, 0) end as double) as retention_cost,
-    cast(coalesce(second_orders.discount_amount, 0) as decimal(38, 6)) as second_discount_amount,
-    cast(coalesce(second_orders.paid_amount, 0) as decimal(38, 6)) as second_paid_amount,
+    cast(coalesce(second_orders.discount_amount, 0) as decimal(38, 18)) as second_discount_amount,
+    cast(coalesce(second_orders.paid_amount, 0) as decimal(38, 18)) as second_paid_amount,
     windows.window_ends_local_at <= horizon.as_of as is_final
 from first_orders
 inner join windows on first_orders.person_id = windows.person_id

@@ -336,7 +336,7 @@ select
     coalesce({{ chi_square_p('scored.srm_chi_square', 'scored.degrees_of_freedom') }} < rules.srm_alpha, false)
         as has_sample_ratio_mismatch,
     cast(scored.valid_orders as bigint) as valid_orders,
-    cast(scored.gmv as decimal(38, 6)) as gmv,
+    cast(scored.gmv as decimal(38, 18)) as gmv,
     scored.refund_rate,
     scored.gross_margin_rate,
     scored.page_crash_rate,

@@ -84,7 +84,7 @@ select
     scored.last_paid_date,
     cast(scored.recency_days as int) as recency_days,
     cast(scored.frequency as bigint) as frequency,
-    cast(scored.monetary as decimal(38, 6)) as monetary,
+    cast(scored.monetary as decimal(38, 18)) as monetary,
     cast(scored.recency_score as int) as recency_score,
     cast(scored.frequency_score as int) as frequency_score,
     cast(scored.monetary_score as int) as monetary_score,

@@ -140,7 +140,8 @@ def sql_of(answers: Answers, domain: str, table: Mapping[str, Any]) -> str:
     members = []
     for dimension in answers.dimensions:
         parts = [f"coalesce({name}.{part}, 'unknown')" for part in dimension.split("+")]
-        member = "'all'" if dimension == "all" else " || '+' || ".join(parts)
+        joined = "{{ slice_member([" + ", ".join(f'"{part}"' for part in parts) + "]) }}"
+        member = "'all'" if dimension == "all" else parts[0] if len(parts) == 1 else joined
         members.append(f"            when '{dimension}' then {member}")
     clock = f"-- {TODO}: periods of a line are on its own clock, see kpi_mf_output.\n" * (domain == "manufacturing")
     todo = "" if answers.measure else f"-- {TODO}: say what is counted.\n"

@@ -9,5 +9,5 @@ left join {{ ref('int_ecommerce__order_categories') }} as parts on orders.order_
 group by orders.order_id, orders.paid_amount
 having
     sum(parts.paid_amount) is null
-    or abs(sum(parts.paid_amount) - cast(orders.paid_amount as double)) > 1e-6
+    or abs(sum(parts.paid_amount) - cast(orders.paid_amount as double)) > 1e-6 + 1e-12 * cast(orders.paid_amount as double)
     or {{ count_where('parts.is_largest') }} <> 1

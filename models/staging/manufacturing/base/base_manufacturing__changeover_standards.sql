@@ -1,4 +1,4 @@
 -- Written by `kpi sync`; do not edit.
 {{ config(materialized='table') }}
 
-{{ land('manufacturing', 'changeover_standards') }}
+{{ land('manufacturing', 'changeover_standards', clock={'relation': ref('stg_manufacturing__machine_clocks'), 'key': 'machine_id'}) }}
