@@ -42,7 +42,7 @@ uncoded as (
         case when shifts.line_id is not null then 'shift' else 'day' end as period_grain,
         coalesce(shifts.starts_local_at, cast(stops.production_date as {{ type_ts() }})) as period_start,
         coalesce(shifts.ends_local_at, cast({{ add_days('stops.production_date', 1) }} as {{ type_ts() }})) as period_end,
-        stops.machine_id || '+' || {{ as_text('stops.stop_starts_at') }} as dimension_value,
+        {{ slice_member(['stops.machine_id', as_text('stops.stop_starts_at')]) }} as dimension_value,
         stops.uncoded_seconds / 60.0 as observed_value,
         not stops.is_open as is_final
     from rules
