@@ -78,12 +78,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> st
     writer.writerow(names)
     for row in rows:
         cells = [plain(row.get(name)) for name in names]
-        writer.writerow(
-            [
-                json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, dict | list) else cell
-                for cell in cells
-            ]
-        )
+        writer.writerow([as_text(cell) if isinstance(cell, dict | list) else cell for cell in cells])
     return out.getvalue()
 
 
